@@ -261,4 +261,6 @@ def register(op_class: O) -> O:
 def _says_derivative(op_class: type[Op]) -> bool:
     if op_class.linear_in:
         return hasattr(op_class, "transpose")
+    if hasattr(op_class, "decompose"):
+        return True  # a composite without a rule of its own is differentiated through its decomposition
     return op_class.locally_constant or op_class.linearize is not Op.linearize

@@ -1,0 +1,7 @@
+"""`python -m burngraph` is the command line."""
+
+import sys
+
+from burngraph.cli import main
+
+sys.exit(main())

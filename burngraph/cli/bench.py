@@ -1,0 +1,55 @@
+"""`burngraph bench`: is the compiled program worth it?"""
+
+import json
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import mlx.core as mx
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from burngraph.bench import Timing, interleave
+from burngraph.cli.model import arrays_for, load
+from burngraph.compile import compile
+from burngraph.errors import InputError
+from burngraph.frontend.trees import flatten
+from burngraph.ir.graph import Graph
+
+
+def bench(arguments: Namespace) -> None:
+    """Time the compiled program, the traced one with each op's own transposes, and the function op by op, interleaved."""
+    if arguments.rounds < 1:
+        raise InputError(f"--rounds {arguments.rounds}: at least 1")
+    model, module = load(arguments.model)
+    arrays = [mx.array(array) for array in arrays_for(model, module, arguments.input)]
+    compiled, transposed = compile(model), compile(model, passes=("inline-calls",))
+    callables: dict[str, Callable[[], Any]] = {
+        "compiled": lambda: compiled(*arrays),
+        "each op transposed": lambda: transposed(*arrays),
+    }
+    if not isinstance(model, Graph):
+        callables["op by op"] = lambda: mx.eval(flatten(model(*arrays))[0])
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=arguments.json) as progress:
+        task = progress.add_task("timing", total=arguments.rounds + 3)
+        timings = interleave(callables, arguments.rounds, on_round=lambda: progress.advance(task))
+    if arguments.json:
+        print(json.dumps({"device": str(mx.default_device()), "timings": [asdict(t) for t in timings]}, indent=2))
+    else:
+        Console().print(table(timings))
+
+
+def table(timings: list[Timing]) -> Table:
+    rows = Table("program", "median ms", "10-90 %", "compiled / this", "95 % interval")
+    for t in timings:
+        rows.add_row(
+            t.name,
+            f"{t.median_ms:.2f}",
+            f"{t.low_ms:.2f} - {t.high_ms:.2f}",
+            f"{t.ratio:.3f}",
+            f"{t.ratio_low:.3f} - {t.ratio_high:.3f}",
+        )
+    return rows

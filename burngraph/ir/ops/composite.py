@@ -1,0 +1,99 @@
+"""Composites: ops whose meaning is a graph of smaller ops, kept whole because passes and devices know them by name."""
+
+from typing import Any, ClassVar
+
+from burngraph.ir.builder import Builder, infer_types
+from burngraph.ir.graph import Graph
+from burngraph.ir.interpret import decomposed
+from burngraph.ir.op import FREE, Cost, Op, Permuted
+from burngraph.ir.permutation import Perm
+from burngraph.ir.types import TensorType
+from burngraph.ir.value import Emit, Value
+
+
+class Composite(Op):
+    """Base: `decompose(emit, *operands)` gives the results in smaller ops, and every other aspect follows from it.
+
+    A subclass states `infer` and `decompose`; it overrides another aspect where it knows better: `linearize` (or
+    `linear_in` and `transpose`) where a closed form saves work, `permuted` where its axes may be renumbered, `reference`
+    where NumPy says it directly.
+
+    is_decomposed_when_batched   False where `batched` is overridden with the op itself on shifted axes
+    """
+
+    is_decomposed_when_batched: ClassVar[bool] = True
+
+    def decompose(self, emit: Emit, *operands: Any) -> Any:
+        raise NotImplementedError(f"composite {type(self).__name__} has no decompose")
+
+    def reference(self, *arrays: Any) -> Any:
+        return decomposed(self, arrays)
+
+    def permuted(
+        self, operand_types: tuple[TensorType | None, ...], index: int, perm: Perm
+    ) -> Permuted | None:
+        return None
+
+    def batched(self, emit: Emit, operands: tuple[Value | None, ...], is_batched: tuple[bool, ...]) -> Any:
+        """Decompose on one example's types, then batch each op of that graph."""
+        types = tuple(
+            None if value is None else value.type.with_shape(value.shape[1:]) if batched else value.type
+            for value, batched in zip(operands, is_batched, strict=True)
+        )
+        results = batched_inline(emit, decomposition(self, types), _present(operands), _flags(operands, is_batched))
+        return results if len(self.results) > 1 else results[0]
+
+    def cost(self, *types: TensorType | None) -> Cost:
+        """The sum over the decomposition: what it takes if nothing is fused."""
+        return graph_cost(decomposition(self, types))
+
+
+def decomposition(op: Op, types: tuple[TensorType | None, ...]) -> Graph:
+    """The decomposition of a composite at `types` as a graph; its parameters are the operands that are present."""
+    builder = Builder(op.name)
+    params = [None if t is None else builder.param(t) for t in types]
+    out = op.decompose(builder, *params)
+    return builder.build(out if isinstance(out, tuple) else (out,))
+
+
+def graph_cost(graph: Graph) -> Cost:
+    """Sum of the costs of the nodes."""
+    return sum((node.op.cost(*node.operand_types) for node in graph.nodes), FREE)
+
+
+def batched_inline(
+    emit: Emit, graph: Graph, operands: tuple[Value, ...], is_batched: tuple[bool, ...], axis_size: int | None = None
+) -> tuple[Value, ...]:
+    """Apply `graph` to operands of which some have a leading batch axis; every result has it.
+
+    axis_size   needed only when no operand is batched
+    """
+    now: dict[Value, Value] = dict(zip(graph.params, operands, strict=True))
+    stacked: set[Value] = {p for p, flag in zip(graph.params, is_batched, strict=True) if flag}
+    for p in stacked:
+        axis_size = now[p].shape[0]
+    for node in graph.nodes:
+        values = tuple(None if v is None else now[v] for v in node.operands)
+        flags = tuple(v in stacked for v in node.operands)
+        if any(flags):
+            out = node.op.batched(emit, values, flags)
+            results = out if isinstance(out, tuple) else (out,)
+            stacked.update(node.results)
+        else:
+            results = emit.several(node.op, *values)
+        now.update(zip(node.results, results, strict=True))
+    return tuple(now[v] if v in stacked else _stack(emit, now[v], axis_size) for v in graph.results)
+
+
+def _stack(emit: Emit, value: Value, axis_size: int | None) -> Value:
+    if axis_size is None:
+        raise AssertionError("batching a graph none of whose operands is batched needs axis_size")
+    return repeat_leading(emit, value, axis_size)
+
+
+def _present(operands: tuple[Value | None, ...]) -> tuple[Value, ...]:
+    return tuple(v for v in operands if v is not None)
+
+
+def _flags(operands: tuple[Value | None, ...], is_batched: tuple[bool, ...]) -> tuple[bool, ...]:
+    return tuple(flag for v, flag in zip(operands, is_batched, strict=True) if v is not None)

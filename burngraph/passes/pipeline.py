@@ -1,0 +1,49 @@
+"""The passes in their order, each verified after it ran."""
+
+from collections.abc import Callable, Sequence
+
+from burngraph.errors import BurngraphError, InputError
+from burngraph.ir.graph import Graph
+from burngraph.ir.verify import verify
+from burngraph.passes.eliminate_layout import eliminate_layout
+from burngraph.passes.factor_contractions import factor_contractions
+from burngraph.passes.merge_movement import merge_movement
+from burngraph.passes.simplify import drop_unread_nodes, fold_constants, inline_calls, share_equal_nodes
+
+Pass = Callable[[Graph], Graph]
+
+PIPELINE: tuple[tuple[str, Pass], ...] = (
+    ("inline-calls", inline_calls),  # first: the other passes look at one flat graph
+    ("fold-constants", fold_constants),
+    ("merge-movement", merge_movement),
+    ("share-equal-nodes", share_equal_nodes),  # before layout, which charges a copy once per value
+    ("drop-unread-nodes", drop_unread_nodes),  # before layout, so that dead readers force nothing
+    ("factor-contractions", factor_contractions),  # before layout: a flattened activation would be a wall to it
+    ("eliminate-layout", eliminate_layout),
+    ("merge-movement-again", merge_movement),  # permutes of parameters meet here
+    ("share-equal-nodes-again", share_equal_nodes),
+    ("drop-unread-nodes-again", drop_unread_nodes),
+)
+
+
+def run_pipeline(graph: Graph, passes: Sequence[str] | None = None) -> list[tuple[str, Graph]]:
+    """Every stage as (name, graph): ("trace", graph) first, then one per pass, in order.
+
+    passes   names of the passes to run, a subset of PIPELINE in any order; None for all
+
+    Raises   InputError    a name that is no pass
+             VerifyError   a pass broke the graph: names it and those that ran before
+    """
+    known = [name for name, _ in PIPELINE]
+    unknown = [name for name in passes or () if name not in known]
+    if unknown:
+        raise InputError(f"no pass {unknown[0]!r}", "passes: " + ", ".join(known))
+    stages = [("trace", verify(graph))]
+    for name, run in PIPELINE:
+        if passes is not None and name not in passes:
+            continue
+        try:
+            stages.append((name, verify(run(stages[-1][1]))))
+        except BurngraphError as error:
+            raise error.add("in pass " + name + ", after " + ", ".join(stage for stage, _ in stages)) from None
+    return stages
