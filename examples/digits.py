@@ -105,6 +105,15 @@ def draw(image: np.ndarray) -> str:
     return "\n".join("".join(2 * shades[int(v * 4)] for v in row) for row in image)
 
 
+def preprocess(picture: np.ndarray) -> np.ndarray:
+    """A picture [3, H, W] in 0..1 as the network reads digits: [1, 8, 8], bright strokes on black, averaged down."""
+    gray = picture.mean(0)
+    if gray[0].mean() + gray[-1].mean() > 1:  # a bright border: dark ink on paper
+        gray = 1 - gray
+    rows = np.array_split(gray, 8, axis=0)
+    return np.array([[cell.mean() for cell in np.array_split(row, 8, axis=1)] for row in rows], "float32")[None]
+
+
 def classify(images: np.ndarray) -> np.ndarray:
     """The digit in each image [N, 1, 8, 8], by the saved weights."""
     if not WEIGHTS.exists():

@@ -1,11 +1,12 @@
 """Composites: ops whose meaning is a graph of smaller ops, kept whole because passes and devices know them by name."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from burngraph.ir.builder import Builder, infer_types
 from burngraph.ir.graph import Graph
 from burngraph.ir.interpret import decomposed
 from burngraph.ir.op import FREE, Cost, Op, Permuted
+from burngraph.ir.ops.broadcast import repeat_leading
 from burngraph.ir.permutation import Perm
 from burngraph.ir.types import TensorType
 from burngraph.ir.value import Emit, Value
@@ -17,21 +18,12 @@ class Composite(Op):
     A subclass states `infer` and `decompose`; it overrides another aspect where it knows better: `linearize` (or
     `linear_in` and `transpose`) where a closed form saves work, `permuted` where its axes may be renumbered, `reference`
     where NumPy says it directly.
-
-    is_decomposed_when_batched   False where `batched` is overridden with the op itself on shifted axes
     """
-
-    is_decomposed_when_batched: ClassVar[bool] = True
-
-    def decompose(self, emit: Emit, *operands: Any) -> Any:
-        raise NotImplementedError(f"composite {type(self).__name__} has no decompose")
 
     def reference(self, *arrays: Any) -> Any:
         return decomposed(self, arrays)
 
-    def permuted(
-        self, operand_types: tuple[TensorType | None, ...], index: int, perm: Perm
-    ) -> Permuted | None:
+    def permuted(self, operand_types: tuple[TensorType | None, ...], index: int, perm: Perm) -> Permuted | None:
         return None
 
     def batched(self, emit: Emit, operands: tuple[Value | None, ...], is_batched: tuple[bool, ...]) -> Any:
@@ -41,7 +33,7 @@ class Composite(Op):
             for value, batched in zip(operands, is_batched, strict=True)
         )
         results = batched_inline(emit, decomposition(self, types), _present(operands), _flags(operands, is_batched))
-        return results if len(self.results) > 1 else results[0]
+        return results if len(self.results) != 1 else results[0]
 
     def cost(self, *types: TensorType | None) -> Cost:
         """The sum over the decomposition: what it takes if nothing is fused."""

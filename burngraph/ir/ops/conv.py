@@ -19,8 +19,9 @@ import numpy as np
 from burngraph.errors import DTypeError, ShapeError
 from burngraph.ir.op import Cost, Op, Permuted, register
 from burngraph.ir.ops.movement import Permute, Reshape
+from burngraph.ir.ops.precision import widened
 from burngraph.ir.permutation import Perm, identity, is_identity
-from burngraph.ir.types import BF16, F16, Array, TensorType
+from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value
 
 Ints = tuple[int, ...]
@@ -122,11 +123,6 @@ def dilate_and_pad(x: Array, step: Ints, low: Ints, high: Ints) -> Array:
 def by_group(x: Array, groups: int) -> Array:
     """x[..., C] as [groups, prod(...), C / groups]."""
     return np.moveaxis(x.reshape(prod(x.shape[:-1]), groups, x.shape[-1] // groups), 1, 0)
-
-
-def widened(x: Array) -> Array:
-    """x in f32 if its own dtype is too narrow to accumulate in."""
-    return x.astype(np.float32) if x.dtype in (F16.numpy, BF16.numpy) else x
 
 
 @register

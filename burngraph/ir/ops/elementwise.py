@@ -9,7 +9,7 @@ import numpy as np
 from burngraph.errors import DTypeError, ShapeError
 from burngraph.ir.op import Cost, Op, Permuted, Tangent, register
 from burngraph.ir.ops.constant import Splat
-from burngraph.ir.ops.movement import add_leading_axis
+from burngraph.ir.ops.broadcast import add_leading_axis
 from burngraph.ir.permutation import Perm
 from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value

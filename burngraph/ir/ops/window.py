@@ -8,8 +8,9 @@ import numpy as np
 
 from burngraph.errors import DTypeError, ShapeError
 from burngraph.ir.op import Cost, Op, Permuted, register
+from burngraph.ir.ops.precision import NARROW
 from burngraph.ir.permutation import Perm, inverse
-from burngraph.ir.types import BF16, F16, Array, TensorType
+from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value
 
 Ints = tuple[int, ...]
@@ -164,8 +165,7 @@ class Fold(Sliding):
         return x.with_shape(self.shape)
 
     def reference(self, x: Array) -> Array:
-        narrow = x.dtype in (F16.numpy, BF16.numpy)
-        out = np.zeros(self.shape, np.float32 if narrow else x.dtype)
+        out = np.zeros(self.shape, np.float32 if x.dtype in NARROW else x.dtype)
         for index, place in self.taps(self.shape):
             out[index] += x[(..., *place)]
         return out

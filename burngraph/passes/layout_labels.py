@@ -1,0 +1,197 @@
+"""The ways to run each node of a graph, by the layouts of its operands and results: what the layout cut chooses from.
+
+Permutes are contracted out first. Every value is then a permutation of a *root*: a parameter, or the result of a node that is
+not a permute. A *layout* of a root r is a permutation L, standing for permute(r, L); a *label* of a node is one way to run it,
+and says in which layout it gives each root that it makes, and in which it needs each root that it reads.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from burngraph.errors import BurngraphError
+from burngraph.ir.builder import infer_types
+from burngraph.ir.graph import Graph, Node, ParamKind
+from burngraph.ir.op import FREE, Op
+from burngraph.ir.ops.movement import Permute
+from burngraph.ir.permutation import Perm, compose, identity, inverse
+from burngraph.ir.value import Value
+
+MAX_LABELS = 6  # per node; residual networks need 2, attention heads 4
+MAX_LAYOUTS = 6  # per root
+
+WHOLE_BYTE = 1000  # the cost of a byte that moves in every call; one that `prepare` moves once costs 1
+
+Key = tuple[int, ...]  # a layout without its axes of size 1: equal keys hold equal bytes in equal order
+
+
+def layout_key(layout: Perm, shape: tuple[int, ...]) -> Key:
+    return tuple(axis for axis in layout if shape[axis] != 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """One way to run a node.
+
+    needs   layout of the root of each operand; None for an absent one
+    gives   layout of each result
+    """
+
+    op: Op
+    needs: tuple[Perm | None, ...]
+    gives: tuple[Perm, ...]
+
+
+class Root:
+    """A parameter, or a result of a node that is no permute.
+
+    producer   index of the node that makes it; None for a parameter
+    readers    (node index, operand position)
+    needed     layouts in which the graph returns it, each with the result's position
+    weight     cost of changing its layout once
+    """
+
+    __slots__ = ("is_data", "needed", "producer", "readers", "value", "weight")
+
+    def __init__(self, value: Value, producer: int | None, is_data: bool, is_free: bool) -> None:
+        self.value = value
+        self.producer = producer
+        self.is_data = is_data
+        self.readers: list[tuple[int, int]] = []
+        self.needed: list[tuple[Perm, int]] = []
+        self.weight = 0 if is_free else value.type.bytes * (WHOLE_BYTE if is_data else 1)
+
+    def key(self, layout: Perm) -> Key:
+        return layout_key(layout, self.value.shape)
+
+
+class LayoutProblem:
+    """A graph as the layout cut sees it.
+
+    nodes    the nodes that are no permutes, in order
+    roots    by root value, in order of definition
+    views    every value as (root, permutation): value = permute(root, permutation)
+    labels   per node; the first is the node as written
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes: list[Node] = []
+        self.roots: dict[Value, Root] = {}
+        self.views: dict[Value, tuple[Root, Perm]] = {}
+        for param, kind in zip(graph.params, graph.kinds, strict=True):
+            self._add_root(Root(param, None, kind is not ParamKind.WEIGHT, is_free=False))
+        for node in graph.nodes:
+            self._add_node(node)
+        for position, value in enumerate(graph.results):
+            root, perm = self.views[value]
+            root.needed.append((perm, position))
+        self.labels = [[self._as_written(node)] for node in self.nodes]
+        self._signatures = [{self._signature(i, labels[0])} for i, labels in enumerate(self.labels)]
+        self._propagate()
+
+    def _add_root(self, root: Root) -> None:
+        self.roots[root.value] = root
+        self.views[root.value] = (root, identity(root.value.type.rank))
+
+    def _add_node(self, node: Node) -> None:
+        if isinstance(node.op, Permute):
+            (operand,) = node.values_read
+            root, perm = self.views[operand]
+            self.views[node.results[0]] = (root, compose(perm, node.op.axes))
+            return
+        index = len(self.nodes)
+        self.nodes.append(node)
+        is_data = False
+        for position, value in enumerate(node.operands):
+            if value is not None:
+                root = self.views[value][0]
+                root.readers.append((index, position))
+                is_data = is_data or root.is_data
+        is_free = not node.operands and node.op.cost() == FREE
+        for value in node.results:
+            self._add_root(Root(value, index, is_data, is_free))
+
+    def _as_written(self, node: Node) -> Label:
+        needs = tuple(None if v is None else self.views[v][1] for v in node.operands)
+        return Label(node.op, needs, tuple(identity(v.type.rank) for v in node.results))
+
+    def _signature(self, index: int, label: Label) -> tuple[Key | None, ...]:
+        """What the label's cost depends on; of two labels with one signature the first is kept."""
+        node = self.nodes[index]
+        needs = [
+            None if value is None or perm is None else self.views[value][0].key(perm)
+            for value, perm in zip(node.operands, label.needs, strict=True)
+        ]
+        return (*needs, *(self.roots[v].key(g) for v, g in zip(node.results, label.gives, strict=True)))
+
+    def _propagate(self) -> None:
+        """Offer each layout that some label gives or needs to the other nodes at that root, until nothing new appears."""
+        seen: dict[Root, set[Key]] = {root: set() for root in self.roots.values()}
+        pending: deque[tuple[Root, Perm]] = deque()
+
+        def offer(root: Root, layout: Perm) -> None:
+            key = root.key(layout)
+            if key not in seen[root] and len(seen[root]) < MAX_LAYOUTS:
+                seen[root].add(key)
+                pending.append((root, layout))
+
+        def offer_all(index: int, label: Label) -> None:
+            node = self.nodes[index]
+            for value, perm in zip(node.operands, label.needs, strict=True):
+                if value is not None and perm is not None:
+                    offer(self.views[value][0], perm)
+            for value, perm in zip(node.results, label.gives, strict=True):
+                offer(self.roots[value], perm)
+
+        for root in self.roots.values():
+            for perm, _ in root.needed:
+                offer(root, perm)
+        for index, (first,) in enumerate(self.labels):
+            offer_all(index, first)
+        while pending:
+            root, layout = pending.popleft()
+            for index, label in self._answers(root, layout):
+                signature = self._signature(index, label)
+                if signature not in self._signatures[index] and len(self.labels[index]) < MAX_LABELS:
+                    self._signatures[index].add(signature)
+                    self.labels[index].append(label)
+                    offer_all(index, label)
+
+    def _answers(self, root: Root, layout: Perm) -> list[tuple[int, Label]]:
+        """The labels with which the nodes at `root` answer `layout`."""
+        found: list[tuple[int, Label]] = []
+        if root.producer is not None:
+            which = self.nodes[root.producer].results.index(root.value)
+            label = self._ask(root.producer, ~which, layout)
+            if label is not None and label.gives[which] == layout:
+                found.append((root.producer, label))
+        for index, position in root.readers:
+            value = self.nodes[index].operands[position]
+            assert value is not None
+            perm = compose(inverse(self.views[value][1]), layout)
+            label = self._ask(index, position, perm)
+            if label is not None and label.needs[position] == layout:
+                found.append((index, label))
+        return found
+
+    def _ask(self, index: int, which: int, perm: Perm) -> Label | None:
+        """The node run so that operand `which` (or result ~which) is permuted by `perm`, if its op can do that."""
+        node = self.nodes[index]
+        answer = node.op.permuted(node.operand_types, which, perm)
+        if answer is None:
+            return None
+        needs: list[Perm | None] = []
+        for value, given in zip(node.operands, answer.operands, strict=True):
+            needs.append(None if value is None or given is None else compose(self.views[value][1], given))
+        self._check(node, answer.op, answer.operands, answer.results)
+        return Label(answer.op, tuple(needs), answer.results)
+
+    def _check(self, node: Node, op: Op, operands: tuple[Perm | None, ...], results: tuple[Perm, ...]) -> None:
+        types = [None if t is None or p is None else t.permuted(p) for t, p in zip(node.operand_types, operands, strict=True)]
+        wanted = tuple(v.type.permuted(p) for v, p in zip(node.results, results, strict=True))
+        if infer_types(op, types) != wanted:
+            raise BurngraphError(
+                f"{node.op.name}: `permuted` answers with an op of another result type",
+                f"operands permuted by {operands}, results by {results}; wanted {', '.join(map(str, wanted))}",
+                f"correct `permuted` on class {type(node.op).__name__}",
+            )
