@@ -47,18 +47,20 @@ class Root:
     producer   index of the node that makes it; None for a parameter
     readers    (node index, operand position)
     needed     layouts in which the graph returns it, each with the result's position
+    copied_bytes  what a change of its layout moves
     weight     cost of changing its layout once
     """
 
-    __slots__ = ("is_data", "needed", "producer", "readers", "value", "weight")
+    __slots__ = ("copied_bytes", "is_data", "needed", "producer", "readers", "value", "weight")
 
-    def __init__(self, value: Value, producer: int | None, is_data: bool, is_free: bool) -> None:
+    def __init__(self, value: Value, producer: int | None, is_data: bool, copied_bytes: int) -> None:
         self.value = value
         self.producer = producer
         self.is_data = is_data
         self.readers: list[tuple[int, int]] = []
         self.needed: list[tuple[Perm, int]] = []
-        self.weight = 0 if is_free else value.type.bytes * (WHOLE_BYTE if is_data else 1)
+        self.copied_bytes = copied_bytes
+        self.weight = copied_bytes * (WHOLE_BYTE if is_data else 1)
 
     def key(self, layout: Perm) -> Key:
         return layout_key(layout, self.value.shape)
@@ -79,7 +81,7 @@ class LayoutProblem:
         self.roots: dict[Value, Root] = {}
         self.views: dict[Value, tuple[Root, Perm]] = {}
         for param, kind in zip(graph.params, graph.kinds, strict=True):
-            self._add_root(Root(param, None, kind is not ParamKind.WEIGHT, is_free=False))
+            self._add_root(Root(param, None, kind is not ParamKind.WEIGHT, param.type.bytes))
         for node in graph.nodes:
             self._add_node(node)
         for position, value in enumerate(graph.results):
@@ -107,9 +109,10 @@ class LayoutProblem:
                 root = self.views[value][0]
                 root.readers.append((index, position))
                 is_data = is_data or root.is_data
-        is_free = not node.operands and node.op.cost() == FREE
+        read = sum(value.type.bytes for value in node.values_read)
+        is_free = node.op.cost(*node.operand_types) == FREE  # a splat or a broadcast is made anew instead of copied
         for value in node.results:
-            self._add_root(Root(value, index, is_data, is_free))
+            self._add_root(Root(value, index, is_data, min(read, value.type.bytes) if is_free else value.type.bytes))
 
     def _as_written(self, node: Node) -> Label:
         needs = tuple(None if v is None else self.views[v][1] for v in node.operands)

@@ -7,7 +7,7 @@ import numpy as np
 from burngraph.errors import DTypeError, ShapeError
 from burngraph.ir.op import Cost, Op, Permuted, Tangent, register, zeros
 from burngraph.ir.ops.broadcast import add_leading_axis
-from burngraph.ir.ops.elementwise import ANY, REAL, Binary
+from burngraph.ir.ops.pointwise import ANY, REAL, Binary
 from burngraph.ir.permutation import Perm
 from burngraph.ir.types import BOOL, Array, TensorType
 from burngraph.ir.value import Emit, Value

@@ -147,8 +147,8 @@ class Conv(Convolution):
     pad_high: Ints
     dilation: Ints
     input_dilation: Ints
-    groups: int
-    flip: bool
+    groups: int = 1
+    flip: bool = False
 
     def infer(self, x: TensorType, w: TensorType) -> TensorType:
         self.check_channels(x, "w", w, w.shape[0] if w.rank else 0)
@@ -214,8 +214,8 @@ class ConvWeightGrad(Convolution):
     pad_high: Ints
     dilation: Ints
     input_dilation: Ints
-    groups: int
-    flip: bool
+    groups: int = 1
+    flip: bool = False
 
     def infer(self, x: TensorType, y_bar: TensorType) -> TensorType:
         self.check_channels(x, "y_bar", y_bar, y_bar.shape[-1] if y_bar.rank else 0)

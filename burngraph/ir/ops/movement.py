@@ -75,24 +75,32 @@ Block = tuple[tuple[int, ...], tuple[int, ...]]
 def reshape_blocks(a: tuple[int, ...], b: tuple[int, ...]) -> list[Block]:
     """Split a reshape from shape `a` to `b`, of one nonzero size, into the finest (axes of a, axes of b) of equal sizes.
 
-    A dim of 1 without a counterpart belongs to the block before it (or the first), so that every axis is in one block.
+    A dim of 1 is a block of its own unless it is inside a larger one.
     """
     blocks: list[Block] = []
     i = j = 0
     while i < len(a) or j < len(b):
         start_i, start_j = i, j
-        size_a = size_b = 1
-        if i < len(a):
-            size_a, i = a[i], i + 1
-        if j < len(b) and (size_a != 1 or b[j] == 1 or i > len(a) - 1 and start_i == i):
-            size_b, j = b[j], j + 1
-        while size_a != size_b:
-            if size_a < size_b:
-                size_a, i = size_a * a[i], i + 1
-            else:
-                size_b, j = size_b * b[j], j + 1
+        if i < len(a) and a[i] == 1:
+            i += 1
+            j += j < len(b) and b[j] == 1
+        elif j < len(b) and b[j] == 1:
+            j += 1
+        else:
+            i, j = _equal_products(a, b, i, j)
         blocks.append((tuple(range(start_i, i)), tuple(range(start_j, j))))
     return blocks
+
+
+def _equal_products(a: tuple[int, ...], b: tuple[int, ...], i: int, j: int) -> tuple[int, int]:
+    """The ends of the shortest runs a[i:], b[j:] whose products agree."""
+    size_a, size_b, i, j = a[i], b[j], i + 1, j + 1
+    while size_a != size_b:
+        if size_a < size_b:
+            size_a, i = size_a * a[i], i + 1
+        else:
+            size_b, j = size_b * b[j], j + 1
+    return i, j
 
 
 def _moved_blocks(given: tuple[int, ...], follows: tuple[int, ...], perm: Perm) -> Perm | None:
