@@ -3,7 +3,7 @@
 from typing import Any
 
 from burngraph.errors import DTypeError, ShapeError
-from burngraph.frontend.functional_elementwise import as_bool, divide, square, subtract, sqrt
+from burngraph.frontend.functional_elementwise import as_bool, divide, sqrt, square, subtract
 from burngraph.frontend.functional_shape import (
     Axes,
     astype,
@@ -16,7 +16,8 @@ from burngraph.frontend.functional_shape import (
 )
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.matmul import Dot, Matmul
-from burngraph.ir.ops.reduce import All, Any as AnyOp, ArgMax, ArgMin, Cumsum, Max, Min, Prod, Sum
+from burngraph.ir.ops.reduce import All, ArgMax, ArgMin, Cumsum, Max, Min, Prod, Sum
+from burngraph.ir.ops.reduce import Any as AnyOp
 from burngraph.ir.promotion import at_least_float
 from burngraph.ir.types import BOOL, I32, U32, DType
 
@@ -142,7 +143,7 @@ def matmul(x: Any, y: Any) -> Any:
     """
     x, y = _numbers("matmul", x, y)
     a, b = type_of(x), type_of(y)
-    if not a.rank or not b.rank or a.shape[-1] != b.shape[max(b.rank - 2, 0)]:
+    if not a.rank or not b.rank or a.shape[-1] != b.shape[-1 if b.rank == 1 else -2]:
         raise located(ShapeError("matmul: the last axis of x and the second last of y differ", f"x: {a}", f"y: {b}"))
     if b.rank <= 2:
         return apply(Dot((a.rank - 1,), (0,)), x, y)
@@ -153,8 +154,7 @@ def matmul(x: Any, y: Any) -> Any:
 
 def _batched_matmul(x: Any, y: Any) -> Any:
     a, b = type_of(x).shape, type_of(y).shape
-    rank = len(a) if len(a) > len(b) else len(b)
-    a, b = ((1,) * (rank - len(s)) + s for s in (a, b))
+    a, b = (1,) * (len(b) - len(a)) + a, (1,) * (len(a) - len(b)) + b
     batch: list[int] = []
     for m, n in zip(a[:-2], b[:-2], strict=True):
         if m != n and 1 not in (m, n):

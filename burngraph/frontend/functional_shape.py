@@ -50,7 +50,7 @@ def tensor(x: Any) -> Any:
     raise located(DTypeError(f"{type(x).__name__} is not an array or a number", "convert it with bg.asarray(...)"))
 
 
-def splat(value: bool | int | float | complex, type: TensorType) -> Any:
+def splat(value: bool | complex, type: TensorType) -> Any:
     """`value` converted to the kind of the dtype, in every entry."""
     kind = type.dtype.kind
     if kind == "bool":
@@ -281,7 +281,9 @@ def pad(x: Any, pad_width: int | Sequence[Any], value: float = 0) -> Any:
         pairs = (pairs,) * type.rank
     pairs = tuple((p, p) if isinstance(p, int) else tuple(p) for p in pairs)
     if len(pairs) != type.rank or any(len(p) != 2 or min(p) < 0 for p in pairs):
-        raise located(ShapeError(f"pad: pad_width {pad_width} does not fit {type}", "give one (low, high) >= 0 per axis"))
+        raise located(
+            ShapeError(f"pad: pad_width {pad_width} does not fit {type}", "give one (low, high) >= 0 per axis")
+        )
     if not any(low or high for low, high in pairs):
         return x
     fill = splat(value, TensorType(type.dtype, ())) if not is_tensor(value) else astype(value, type.dtype)
@@ -326,5 +328,3 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         start[axis], stop[axis] = low, max(low, high)
         parts.append(sliced(x, start, stop, [1] * type.rank))
     return parts
-
-

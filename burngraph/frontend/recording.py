@@ -5,10 +5,10 @@
 
 import os
 import sys
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from burngraph.ir.builder import Builder, infer_types
 from burngraph.ir.graph import ParamKind, Source
 from burngraph.ir.interpret import evaluate
 from burngraph.ir.op import Op, check_operand_count
-from burngraph.ir.ops.constant import Weight
-from burngraph.ir.types import DType, TensorType, type_of as numpy_type_of
+from burngraph.ir.ops.constant import Splat, Weight
+from burngraph.ir.types import DType, TensorType
+from burngraph.ir.types import type_of as numpy_type_of
 from burngraph.ir.value import Value
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -26,7 +27,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 def user_source() -> Source | None:
     """The innermost line of the call stack that is outside burngraph; None if all of it is inside."""
-    frame = sys._getframe(1)  # noqa: SLF001  (inspect.stack reads source files, and this runs once per op)
+    frame = sys._getframe(1)
     while frame is not None:
         if not frame.f_code.co_filename.startswith(_PACKAGE):
             return Source(frame.f_code.co_filename, frame.f_lineno)
@@ -132,42 +133,44 @@ class TracedValue:
         return self.shape[0]
 
     def __bool__(self) -> bool:
-        self._refuse("a branch (if, while, and, or, not, in) depends on", "choose between values with bg.where(cond, x, y)")
+        raise self._refusal(
+            "a branch (if, while, and, or, not, in) depends on", "choose between values with bg.where(cond, x, y)"
+        )
 
     def __float__(self) -> float:
-        self._refuse("float() needs the number in", "keep it as an array: bg functions take it as it is")
+        raise self._refusal("float() needs the number in", "keep it as an array: bg functions take it as it is")
 
     def __int__(self) -> int:
-        self._refuse("int() needs the number in", "keep it as an array, and convert with x.astype(bg.int32)")
+        raise self._refusal("int() needs the number in", "keep it as an array, and convert with x.astype('int32')")
 
     def __index__(self) -> int:
-        self._refuse(
+        raise self._refusal(
             "a Python index, a shape or a range needs the number in",
             "index with x[i] on a traced x or bg.take(x, i, axis=0), or pass a Python int, which is static",
         )
 
     def __complex__(self) -> complex:
-        self._refuse("complex() needs the number in", "keep it as an array: bg functions take it as it is")
+        raise self._refusal("complex() needs the number in", "keep it as an array: bg functions take it as it is")
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        self._refuse("NumPy needs the entries of", "call the bg function of the same name instead of the np one")
+        raise self._refusal("NumPy needs the entries of", "call the bg function of the same name instead of the np one")
 
     def __dlpack__(self, *_: Any, **__: Any) -> Any:
-        self._refuse("another array library needs the entries of", "call the bg function of the same name")
+        raise self._refusal("another array library needs the entries of", "call the bg function of the same name")
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._refuse(
+        raise self._refusal(
             "an assignment writes into", "make a new value instead: x = bg.where(mask, new, x), or x = bg.concat([...])"
         )
 
     def item(self) -> Any:
-        self._refuse("item() needs the number in", "keep it as an array: bg functions take it as it is")
+        raise self._refusal("item() needs the number in", "keep it as an array: bg functions take it as it is")
 
     def tolist(self) -> Any:
-        self._refuse("tolist() needs the entries of", "return the value from the traced function instead")
+        raise self._refusal("tolist() needs the entries of", "return the value from the traced function instead")
 
-    def _refuse(self, what: str, way_out: str) -> NoReturn:
-        raise TraceError(
+    def _refusal(self, what: str, way_out: str) -> TraceError:
+        return TraceError(
             f"{what} a traced value, which has no entries while the graph is built",
             f"value: {self!r}",
             f"from {user_source()}",
@@ -208,23 +211,25 @@ class Trace:
         if x is None:
             return None
         if isinstance(x, TracedValue):
-            if x._trace is self:  # noqa: SLF001
-                return x._value  # noqa: SLF001
+            if x._trace is self:
+                return x._value
             return self._capture_traced(x)
         if not is_array(x):
             raise located(TraceError(f"{type(x).__name__} is not an array", "make one with bg.asarray(...)"))
         return self._capture_array(x)
 
     def _capture_traced(self, x: TracedValue) -> Value:
-        if x._trace not in _active.get():  # noqa: SLF001
+        if x._trace not in _active.get():
             raise leaked(x)
-        outer = x._value  # noqa: SLF001
+        outer = x._value
         if outer not in self._captured_values:
             self.captured.append(x)
             self._captured_values[outer] = Value(outer.type, outer.name)
         return self._captured_values[outer]
 
     def _capture_array(self, x: Any) -> Value:
+        if isinstance(x, np.generic):  # a NumPy scalar has a dtype and is not weak, but no more identity than a number
+            return self.builder(Splat(x.item(), numpy_type_of(np.asarray(x))))
         arrays = self.root.arrays
         if id(x) not in arrays:
             arrays[id(x)] = (f"captured.{len(arrays)}", x, _evaluator.as_array(x))
@@ -262,7 +267,7 @@ def active_trace() -> Trace | None:
 
 
 def leaked(x: TracedValue) -> TraceError:
-    made_by = f"value: {x!r}, traced in @{x._trace.builder.name}"  # noqa: SLF001
+    made_by = f"value: {x!r}, traced in @{x._trace.builder.name}"
     return TraceError(
         "a traced value is used after its trace has ended",
         made_by,

@@ -49,11 +49,12 @@ def _verify_one(graph: Graph) -> list[Graph]:
     for value in graph.results:
         if value not in defined:
             raise _broken(graph, None, f"the graph returns {value!r}, which is not defined in it")
-    _verify_kinds(graph)
+    verify_kinds(graph)
     return nested
 
 
-def _verify_kinds(graph: Graph) -> None:
+def verify_kinds(graph: Graph) -> None:
+    """Raise VerifyError unless states are the last results and keys are u32[2]."""
     states = [p for p, kind in zip(graph.params, graph.kinds, strict=True) if kind is ParamKind.STATE]
     new_states = graph.result_types[len(graph.results) - len(states) :] if states else ()
     if [p.type for p in states] != list(new_states):

@@ -11,7 +11,14 @@ Exact: it moves entries and computes nothing else.
 from burngraph.ir.builder import Rewriter
 from burngraph.ir.graph import Graph
 from burngraph.ir.ops.movement import Permute, Reshape
-from burngraph.ir.permutation import Perm, compose, identity, inverse, is_identity, moves_data
+from burngraph.ir.permutation import (
+    Perm,
+    compose,
+    identity,
+    inverse,
+    is_identity,
+    moves_data,
+)
 from burngraph.ir.value import Value
 from burngraph.passes.layout_certificate import Certificate, LayoutChange, Where
 from burngraph.passes.layout_cut import Choice, LayoutCut

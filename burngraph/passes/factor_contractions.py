@@ -4,9 +4,9 @@
     %2 = matmul(%1, %w)                      %1 = reshape(%w, shape=(3, 16, 16, 10))
                                              %2 = dot(%x, %1, x_axes=(1, 2, 3), y_axes=(0, 1, 2))
 
-Flattening fixes the order of axes, and so would cost a permute of the activation; a `dot` takes any order. The same holds for
-the gradients of such a matmul, and for elementwise ops between the reshape and the matmul. Exact but for the order of addition
-inside a contraction, which no op fixes.
+Flattening fixes the order of axes, and so would cost a permute of the activation; a `dot` takes any order. The same
+holds for the gradients of such a matmul, and for elementwise ops between the reshape and the matmul. Exact but for
+the order of addition inside a contraction, which no op fixes.
 """
 
 from collections.abc import Sequence

@@ -1,17 +1,19 @@
 """The choice of one label per node with the fewest bytes of layout changes: minimum cuts over the layout problem.
 
-The cost of an assignment: for each root r and each layout L in which some reader needs r while its producer gives another, the
-bytes of r, once, however many readers share the copy. In one cut each node of a component chooses between two labels (its
-binary variable), and a pay-once term is an auxiliary node:
+The cost of an assignment: for each root r and each layout L in which some reader needs r while its producer gives
+another, the bytes of r, once, however many readers share the copy. In one cut each node of a component chooses
+between two labels (its binary variable), and a pay-once term is an auxiliary node:
 
     producer --bytes--> copy --infinite--> each reader
 
-The capacities are cut where the producer is on one side and any reader that needs the other layout on the other. If all nodes
-of a component have at most two labels and the families agree along every edge, one cut is the exact optimum. Otherwise the
-cuts are expansion moves: each node keeps its label or joins one family of labels, and only moves that lower the cost count.
+The capacities are cut where the producer is on one side and any reader that needs the other layout on the other. If
+all nodes of a component have at most two labels and the families agree along every edge, one cut is the exact
+optimum. Otherwise the cuts are expansion moves: each node keeps its label or joins one family of labels, and only
+moves that lower the cost count.
 """
 
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,7 +142,7 @@ class LayoutCut:
         if all(len(self.problem.labels[i]) == 2 for i in component):
             sides = self._balanced_sides(component, roots)
             if sides is not None:
-                self._keep_if_better(component, roots, Move(self, sides).solve(roots))
+                self._keep_if_better(roots, Move(self, sides).solve(roots))
                 return sum(self._cost(root, self.choice) for root in roots)
         families = self._families(component)
         for _ in range(MAX_SWEEPS):
@@ -148,15 +150,16 @@ class LayoutCut:
             for family in families:
                 sides = {i: (self.choice[i], label) for i, label in family.items() if self.choice[i] != label}
                 if sides:
-                    improved |= self._keep_if_better(component, roots, Move(self, sides).solve(roots))
+                    nearby = self._roots_of(sides)  # no other root can change its cost
+                    improved |= self._keep_if_better(nearby, Move(self, sides).solve(nearby))
             if not improved:
                 break
         return sum(self._forced(root) for root in roots)
 
-    def _roots_of(self, component: list[int]) -> list[Root]:
+    def _roots_of(self, component: Iterable[int]) -> list[Root]:
         return list(dict.fromkeys(root for index in component for root in self.touching[index]))
 
-    def _keep_if_better(self, component: list[int], roots: list[Root], proposed: dict[int, int]) -> bool:
+    def _keep_if_better(self, roots: list[Root], proposed: dict[int, int]) -> bool:
         changed = list(self.choice)
         for index, label in proposed.items():
             changed[index] = label
@@ -199,7 +202,7 @@ class LayoutCut:
         return found
 
     def _grow(self, start: tuple[int, int], visited: set[tuple[Root, Key]]) -> Family:
-        """The labels that share a layout with `start`, directly or through others; of one node's labels the first met."""
+        """The labels that share a layout with `start`, however far; of one node's labels the first met."""
         family: Family = {start[0]: start[1]}
         pending = deque([start])
         while pending:
@@ -226,7 +229,7 @@ class LayoutCut:
         return families
 
     def _balanced_sides(self, component: list[int], roots: list[Root]) -> dict[int, tuple[int, int]] | None:
-        """Each node's two labels as (source side, sink side) such that equal layouts are on equal sides; None if impossible."""
+        """Each node's two labels as (source side, sink side), equal layouts on equal sides; None if impossible."""
         sides: dict[int, tuple[int, int]] = {}
         visited: set[tuple[Root, Key]] = set()
         for start in component:
@@ -291,7 +294,8 @@ class Move:
     def _add_copy(self, root: Root, key: Key, weight: int) -> None:
         """The term weight * [some reader needs `key`] * [the producer does not give it]."""
         given = self.cut.gives[root]
-        source_gives, sink_gives = (given[k] == key for k in ((0, 0) if root.producer is None else self._labels(root.producer)))
+        labels = (0, 0) if root.producer is None else self._labels(root.producer)
+        source_gives, sink_gives = (given[k] == key for k in labels)
         if source_gives and sink_gives:
             return
         always = key in self.cut.fixed_needs[root]

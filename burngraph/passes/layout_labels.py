@@ -1,8 +1,9 @@
 """The ways to run each node of a graph, by the layouts of its operands and results: what the layout cut chooses from.
 
-Permutes are contracted out first. Every value is then a permutation of a *root*: a parameter, or the result of a node that is
-not a permute. A *layout* of a root r is a permutation L, standing for permute(r, L); a *label* of a node is one way to run it,
-and says in which layout it gives each root that it makes, and in which it needs each root that it reads.
+Permutes are contracted out first. Every value is then a permutation of a *root*: a parameter, or the result of a node
+that is not a permute. A *layout* of a root r is a permutation L, standing for permute(r, L); a *label* of a node is
+one way to run it, and says in which layout it gives each root that it makes, and in which it needs each root that it
+reads.
 """
 
 from collections import deque
@@ -12,6 +13,7 @@ from burngraph.errors import BurngraphError
 from burngraph.ir.builder import infer_types
 from burngraph.ir.graph import Graph, Node, ParamKind
 from burngraph.ir.op import FREE, Op
+from burngraph.ir.ops.matmul import Dot
 from burngraph.ir.ops.movement import Permute
 from burngraph.ir.permutation import Perm, compose, identity, inverse
 from burngraph.ir.value import Value
@@ -128,7 +130,7 @@ class LayoutProblem:
         return (*needs, *(self.roots[v].key(g) for v, g in zip(node.results, label.gives, strict=True)))
 
     def _propagate(self) -> None:
-        """Offer each layout that some label gives or needs to the other nodes at that root, until nothing new appears."""
+        """Offer each layout that a label gives or needs to the other nodes at that root, until nothing new appears."""
         seen: dict[Root, set[Key]] = {root: set() for root in self.roots.values()}
         pending: deque[tuple[Root, Perm]] = deque()
 
@@ -181,7 +183,7 @@ class LayoutProblem:
         """The node run so that operand `which` (or result ~which) is permuted by `perm`, if its op can do that."""
         node = self.nodes[index]
         answer = node.op.permuted(node.operand_types, which, perm)
-        if answer is None:
+        if answer is None or self._hides_a_copy(node, answer.op):
             return None
         needs: list[Perm | None] = []
         for value, given in zip(node.operands, answer.operands, strict=True):
@@ -189,8 +191,26 @@ class LayoutProblem:
         self._check(node, answer.op, answer.operands, answer.results)
         return Label(answer.op, tuple(needs), answer.results)
 
+    def _hides_a_copy(self, node: Node, op: Op) -> bool:
+        """Whether a contraction would have to permute an operand that depends on data before it can multiply.
+
+        It need not if the contracted axes are the first or the last ones of that operand, in one order in both.
+        """
+        if not isinstance(op, Dot):
+            return False
+        on_data = [value is not None and self.views[value][0].is_data for value in node.operands]
+        order = sorted(range(len(op.x_axes)), key=lambda k: op.x_axes[k])
+        if all(on_data) and [op.y_axes[k] for k in order] != sorted(op.y_axes):
+            return True
+        for value, axes, matters in zip(node.values_read, (op.x_axes, op.y_axes), on_data, strict=True):
+            rank, n = value.type.rank, len(axes)
+            if matters and sorted(axes) not in (list(range(n)), list(range(rank - n, rank))):
+                return True
+        return False
+
     def _check(self, node: Node, op: Op, operands: tuple[Perm | None, ...], results: tuple[Perm, ...]) -> None:
-        types = [None if t is None or p is None else t.permuted(p) for t, p in zip(node.operand_types, operands, strict=True)]
+        pairs = zip(node.operand_types, operands, strict=True)
+        types = [None if t is None or p is None else t.permuted(p) for t, p in pairs]
         wanted = tuple(v.type.permuted(p) for v, p in zip(node.results, results, strict=True))
         if infer_types(op, types) != wanted:
             raise BurngraphError(

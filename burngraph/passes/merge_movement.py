@@ -5,13 +5,13 @@
     %3 = reshape(%y, shape=(6, 4))
     %4 = reshape(%3, shape=(24,))            %4 = reshape(%y, shape=(24,))
 
-An op that gives its operand back unchanged is dropped, and a permute of what costs nothing to make (a splat, a broadcast) is
-that thing made in the other layout.
+An op that gives its operand back unchanged is dropped, and a permute of what costs nothing to make (a splat, a
+broadcast) is that thing made in the other layout.
 """
 
 from burngraph.ir.builder import Rewriter
 from burngraph.ir.graph import Graph, Node
-from burngraph.ir.op import FREE, Op
+from burngraph.ir.op import Op
 from burngraph.ir.ops.broadcast import Broadcast
 from burngraph.ir.ops.cast import Cast
 from burngraph.ir.ops.constant import Splat
@@ -19,11 +19,12 @@ from burngraph.ir.ops.movement import Permute, Reshape, Slice
 from burngraph.ir.permutation import compose, is_identity, moves_data
 from burngraph.ir.value import Value
 
-_MAY_BE_NO_OP = (Permute, Reshape, Slice, Broadcast, Cast)  # a result of the operand's type is the operand, but for permute
+# Of these, a result of the operand's type is the operand itself, but for permute.
+_MAY_BE_NO_OP = (Permute, Reshape, Slice, Broadcast, Cast)
 
 
 def merge_movement(graph: Graph) -> Graph:
-    """Merge permute after permute and reshape after reshape; drop no-ops; make splats and broadcasts as they are needed."""
+    """Merge permute after permute and reshape after reshape; drop no-ops; make splats and broadcasts as needed."""
     merging = _Merging(graph)
     for node in graph.nodes:
         merging.source = node.source
@@ -61,9 +62,10 @@ class _Merging(Rewriter):
             return self._permuted(Permute(compose(made.op.axes, op.axes)), x)
         if is_identity(op.axes):
             return x
-        if made is not None and made.op.cost(*made.operand_types) == FREE and isinstance(made.op, Splat | Broadcast):
-            other = made.op.permuted(made.operand_types, ~0, op.axes)
-            if other is not None and other.results == (op.axes,):
+        if made is not None and isinstance(made.op, Splat | Broadcast):
+            types = tuple(v.type for v in made.values_read)
+            other = made.op.permuted(types, ~0, op.axes)
+            if other.results == (op.axes,):
                 moved = [
                     self._permuted(Permute(perm), v)
                     for v, perm in zip(made.values_read, other.operands, strict=True)

@@ -29,7 +29,6 @@ class Gelu(WideComposite):
 
     name = "gelu"
     operands = ("x",)
-    is_decomposed_when_batched = False
     approximate: str
 
     def infer(self, x: TensorType) -> TensorType:
@@ -72,5 +71,7 @@ class Gelu(WideComposite):
     def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> Value:
         return emit(self, *operands)
 
-    def cost(self, x: TensorType) -> Cost:
+    def cost(self, *types: TensorType | None) -> Cost:
+        (x,) = types
+        assert x is not None, "x is never absent"
         return Cost(12 * x.size, x.bytes, x.bytes)

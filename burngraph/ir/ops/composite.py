@@ -23,10 +23,10 @@ class Composite(Op):
     def reference(self, *arrays: Any) -> Any:
         return decomposed(self, arrays)
 
-    def permuted(self, operand_types: tuple[TensorType | None, ...], index: int, perm: Perm) -> Permuted | None:
+    def permuted(self, operand_types: Any, index: int, perm: Perm) -> Permuted | None:
         return None
 
-    def batched(self, emit: Emit, operands: tuple[Value | None, ...], is_batched: tuple[bool, ...]) -> Any:
+    def batched(self, emit: Emit, operands: Any, is_batched: tuple[bool, ...]) -> Any:
         """Decompose on one example's types, then batch each op of that graph."""
         types = tuple(
             None if value is None else value.type.with_shape(value.shape[1:]) if batched else value.type

@@ -19,7 +19,7 @@ import numpy as np
 from burngraph.errors import DTypeError, ShapeError
 from burngraph.ir.op import Cost, Op, Permuted, register
 from burngraph.ir.ops.movement import Permute, Reshape
-from burngraph.ir.ops.precision import widened
+from burngraph.ir.ops.pointwise import widened
 from burngraph.ir.permutation import Perm, identity, is_identity
 from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value
@@ -65,7 +65,7 @@ class Convolution(Op):
             if len(given) != rank or (not name.startswith("pad") and min(given, default=1) < 1):
                 raise ShapeError(f"{self.name}: {name} = {given}", f"needs {rank} entries, steps at least 1")
         if len(kernel) != rank or min((*kernel, *spatial), default=1) < 1:
-            raise ShapeError(f"{self.name}: kernel {kernel} over spatial shape {spatial}", "needs equal rank, sizes >= 1")
+            raise ShapeError(f"{self.name}: kernel {kernel} over shape {spatial}", "needs equal rank, sizes >= 1")
         padded = self.padded_shape(spatial)
         reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, self.dilation, strict=True))
         if any(p < r for p, r in zip(padded, reach, strict=True)):
@@ -96,7 +96,7 @@ class Convolution(Op):
         return Permuted(self, (same, same), (same,))
 
     def taps(self, x: Array, kernel: Ints, output: Ints) -> Iterator[tuple[Ints, Array]]:
-        """For each kernel position k: k, and the entries of x that meet it, as [groups, N * prod(output), Ci / groups]."""
+        """For each kernel position k: k, and the entries of x that meet it, [groups, N * prod(output), Ci / groups]."""
         padded = dilate_and_pad(x, self.input_dilation, self.pad_low, self.pad_high)
         for k in product(*map(range, kernel)):
             at = zip(k, kernel, self.dilation, self.stride, output, strict=True)
@@ -112,7 +112,8 @@ class Convolution(Op):
 def dilate_and_pad(x: Array, step: Ints, low: Ints, high: Ints) -> Array:
     """x[N, *S, C] with step-1 zeros between spatial entries, then padded (cropped where negative) with zeros."""
     spatial = x.shape[1:-1]
-    dilated = np.zeros((x.shape[0], *((n - 1) * e + 1 for n, e in zip(spatial, step, strict=True)), x.shape[-1]), x.dtype)
+    stretched = ((n - 1) * e + 1 for n, e in zip(spatial, step, strict=True))
+    dilated = np.zeros((x.shape[0], *stretched, x.shape[-1]), x.dtype)
     dilated[(slice(None), *(slice(None, None, e) for e in step))] = x
     edges = [(max(a, 0), max(b, 0)) for a, b in zip(low, high, strict=True)]
     padded = np.pad(dilated, [(0, 0), *edges, (0, 0)])
@@ -154,7 +155,9 @@ class Conv(Convolution):
         self.check_channels(x, "w", w, w.shape[0] if w.rank else 0)
         if w.shape[-1] * self.groups != x.shape[-1]:
             raise ShapeError(
-                f"conv: w must have {x.shape[-1]} / {self.groups} input channels, has {w.shape[-1]}", f"x: {x}", f"w: {w}"
+                f"conv: w must have {x.shape[-1]} / {self.groups} input channels, has {w.shape[-1]}",
+                f"x: {x}",
+                f"w: {w}",
             )
         return x.with_shape((x.shape[0], *self.output_shape(x.shape[1:-1], w.shape[1:-1]), w.shape[0]))
 
@@ -304,7 +307,7 @@ def swap_channels(emit: Emit, w: Value, groups: int) -> Value:
 
 def in_more_groups(op: Convolution, count: int) -> Convolution:
     """`op` on `count` stacked sets of channels."""
-    attributes = op.geometry() | {"groups": op.groups * count}
+    attributes: dict[str, Any] = {**op.geometry(), "groups": op.groups * count}
     return ConvWeightGrad(kernel=op.kernel, **attributes) if isinstance(op, ConvWeightGrad) else Conv(**attributes)
 
 

@@ -36,7 +36,7 @@ class CrossEntropy(AlongAxis):
         if not targets.dtype.is_integer:
             raise DTypeError(f"cross_entropy: targets are {targets}, takes only class numbers of an integer dtype")
         if targets.shape != without:
-            raise ShapeError(f"cross_entropy: targets must have shape {without}", f"logits: {logits}", f"targets: {targets}")
+            raise ShapeError(f"cross_entropy: targets must have shape {without}, have {targets}", f"logits: {logits}")
         return logits.with_shape(without)
 
     def decompose(self, emit: Emit, logits: Value, targets: Value) -> Value:

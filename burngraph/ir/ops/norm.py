@@ -45,7 +45,7 @@ def total(emit: Emit, *terms: Tangent) -> Tangent:
 
 
 def normalised_tangent(emit: Emit, xhat: Value, rstd: Value, x_dot: Value, axes: Axes) -> Value:
-    """Tangent of xhat = (x - mean) * rstd, both taken over `axes`: rstd * (centred x_dot - xhat * mean(xhat * x_dot))."""
+    """Tangent of xhat = (x - mean) * rstd: that is rstd * (centred x_dot - xhat * mean(xhat * x_dot))."""
     along = spread(emit, mean_over(emit, emit(Mul(), xhat, x_dot), axes), xhat, axes)
     flat = emit(Sub(), centred(emit, x_dot, axes), emit(Mul(), xhat, along))
     return emit(Mul(), spread(emit, rstd, xhat, axes), flat)
@@ -80,7 +80,6 @@ class LayerNorm(WideComposite):
 
     name = "layer_norm"
     operands = ("x", "weight?", "bias?")
-    is_decomposed_when_batched = False
     axes: Axes
     eps: float
 
@@ -141,7 +140,7 @@ class LayerNorm(WideComposite):
 
 
 class OverChannels(WideComposite):
-    """What the two batch norms share: `axis` is the channel axis of x; every other operand has one entry per channel."""
+    """What the two batch norms share: `axis` is the channel axis of x; other operands have one entry per channel."""
 
     axis: int
     eps: float
@@ -178,7 +177,7 @@ class OverChannels(WideComposite):
         out = emit(Permute(inverse(beside)), emit(Reshape(placed.shape), y))
         return (out, *(emit(Reshape((count, channels)), v) for v in stats)) if stats else out
 
-    def cost(self, *types: TensorType) -> Cost:
+    def cost(self, *types: TensorType | None) -> Cost:
         return norm_cost(types)
 
 
@@ -199,7 +198,6 @@ class BatchNorm(OverChannels):
     name = "batch_norm"
     operands = ("x", "weight", "bias")
     results = ("out", "mean", "var")
-    is_decomposed_when_batched = False
     axis: int
     eps: float
 
@@ -258,7 +256,6 @@ class BatchNormInference(OverChannels):
 
     name = "batch_norm_inference"
     operands = ("x", "mean", "var", "weight", "bias")
-    is_decomposed_when_batched = False
     axis: int
     eps: float
 

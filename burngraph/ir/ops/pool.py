@@ -30,7 +30,6 @@ class Pool(WideComposite):
     pad_low, pad_high   entries added before and after each of `axes`, >= 0
     """
 
-    is_decomposed_when_batched = False
     axes: Ints
     size: Ints
     stride: Ints
@@ -43,7 +42,7 @@ class Pool(WideComposite):
         return getattr(self, "dilation", (1,) * len(self.axes))
 
     def on_axes(self, axes: Ints) -> Op:
-        """The same pool over other axes, in the same order: the order of `axes` says which entry of a window is first."""
+        """The same pool over other axes, in the same order: that order says which entry of a window is first."""
         attributes: dict[str, Any] = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
         return type(self)(**(attributes | {"axes": axes}))
 
@@ -58,7 +57,7 @@ class Pool(WideComposite):
         if len(self.pad_low) != len(self.axes) or len(self.pad_high) != len(self.axes):
             raise ShapeError(f"{self.name}: pad_low, pad_high need one number for each of axes = {self.axes}")
         if min((*self.pad_low, *self.pad_high), default=0) < 0:
-            raise ShapeError(f"{self.name}: padding must be >= 0", f"pad_low: {self.pad_low}", f"pad_high: {self.pad_high}")
+            raise ShapeError(f"{self.name}: padding must be >= 0, is {self.pad_low} and {self.pad_high}")
         if not all(0 <= axis < len(shape) for axis in self.axes):
             raise ShapeError(f"{self.name}: axes = {self.axes} are not axes of shape {shape}")
         low, high = self.padding(len(shape))
@@ -76,6 +75,13 @@ class Pool(WideComposite):
     def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> Value:
         op = self.on_axes(tuple(axis + 1 for axis in self.axes))
         return emit(op, *add_leading_axis(emit, operands, is_batched))
+
+    def cost(self, *types: TensorType | None) -> Cost:
+        """Every entry of every window is looked at once; operands are read and the result written once."""
+        present: list[TensorType] = [t for t in types if t is not None]
+        result: TensorType = self.infer(*present)
+        windows = self.pooled(present[0]).size
+        return Cost(windows * prod(self.size), sum(t.bytes for t in present), result.bytes)
 
     def windows(self, emit: Emit, x: Value, fill: float) -> Value:
         """The windows of x padded with `fill`; window axes last."""
@@ -147,8 +153,8 @@ class MaxPool(MaximumPool):
     x        T[*S]    any real dtype T
     returns  T[*S']   S'[a] = (pad_low + S[a] + pad_high - ((size-1)*dilation + 1)) // stride + 1 for a in axes
 
-    Attributes as in `Pool`; dilation is the step between entries of a window. The derivative goes to the first entry that
-    is largest, counted row by row in the order of `axes`.
+    Attributes as in `Pool`; dilation is the step between entries of a window. The derivative goes to the first entry
+    that is largest, counted row by row in the order of `axes`.
     Raises   ShapeError   a window is longer than its padded axis;   DTypeError   x is bool or complex
     """
 
@@ -171,9 +177,6 @@ class MaxPool(MaximumPool):
 
     def linearize(self, emit: Emit, x: Value, y: Value, x_dot: Tangent) -> Tangent:
         return None if x_dot is None else emit(PoolSelect(**_fields(self)), x, y, x_dot)
-
-    def cost(self, x: TensorType) -> Cost:
-        return _pool_cost(self, (x,), self.infer(x))
 
 
 @register
@@ -212,9 +215,6 @@ class PoolSelect(MaximumPool):
     def transpose(self, emit: Emit, into: int, y_bar: Value, x: Value, y: Value, x_dot: Value) -> Value:
         return emit(PoolRoute(**_fields(self)), x, y, y_bar)
 
-    def cost(self, x: TensorType, y: TensorType, x_dot: TensorType) -> Cost:
-        return _pool_cost(self, (x, y, x_dot), y)
-
 
 @register
 @dataclass(frozen=True, eq=False)
@@ -252,9 +252,6 @@ class PoolRoute(MaximumPool):
     def transpose(self, emit: Emit, into: int, y_bar: Value, *operands: Value) -> Value:
         x, y, _ = operands
         return emit(PoolSelect(**_fields(self)), x, y, y_bar)
-
-    def cost(self, x: TensorType, y: TensorType, y_bar: TensorType) -> Cost:
-        return _pool_cost(self, (x, y, y_bar), x)
 
 
 @register
@@ -309,15 +306,6 @@ class AvgPool(Pool):
         counts = emit(Sum((1,)), along.windows(emit, emit(Splat(1.0, TensorType(F32, (length,)))), 0))
         return emit(Maximum(), counts, emit(Splat(1.0, counts.type)))
 
-    def cost(self, x: TensorType) -> Cost:
-        return _pool_cost(self, (x,), self.infer(x))
-
 
 def _fields(op: MaximumPool) -> dict[str, Any]:
     return {name: getattr(op, name) for name in ("axes", "size", "stride", "pad_low", "pad_high", "dilation")}
-
-
-def _pool_cost(op: Pool, operands: tuple[TensorType, ...], result: TensorType) -> Cost:
-    """Every entry of every window is looked at once; operands are read and the result written once."""
-    windows = op.pooled(operands[0]).size
-    return Cost(windows * prod(op.size), sum(t.bytes for t in operands), result.bytes)

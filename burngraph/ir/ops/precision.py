@@ -1,19 +1,11 @@
-"""Which precision the NumPy meaning of an op computes in."""
+"""Composites whose intermediate values are wider than their operands."""
 
 from typing import Any
 
-import numpy as np
-
 from burngraph.ir.interpret import decomposed
 from burngraph.ir.ops.composite import Composite
-from burngraph.ir.types import BF16, F16, Array
-
-NARROW = (F16.numpy, BF16.numpy)
-
-
-def widened(x: Array) -> Array:
-    """x in f32 if its own dtype is too narrow to accumulate in."""
-    return x.astype(np.float32) if x.dtype in NARROW else x
+from burngraph.ir.ops.pointwise import widened
+from burngraph.ir.types import Array
 
 
 class WideComposite(Composite):

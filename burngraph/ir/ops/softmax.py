@@ -18,7 +18,6 @@ from burngraph.ir.value import Emit, Value
 class AlongAxis(WideComposite):
     """Base of composites that reduce or normalise floats along `axis` of their first operand."""
 
-    is_decomposed_when_batched = False
     axis: int
 
     def check(self, x: TensorType) -> TensorType:

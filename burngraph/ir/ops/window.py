@@ -8,7 +8,7 @@ import numpy as np
 
 from burngraph.errors import DTypeError, ShapeError
 from burngraph.ir.op import Cost, Op, Permuted, register
-from burngraph.ir.ops.precision import NARROW
+from burngraph.ir.ops.pointwise import widened
 from burngraph.ir.permutation import Perm, inverse
 from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value
@@ -73,7 +73,7 @@ def window_counts(op: Op, shape: Ints, dilation: Ints) -> dict[int, int]:
         if shape[axis] < reach:
             raise ShapeError(
                 f"{op.name}: the window is longer than axis {axis}",
-                f"axis {axis} has {shape[axis]} entries (padding included); size {k}, dilation {d} reaches over {reach}",
+                f"axis {axis} has {shape[axis]} entries, padding included; size {k}, dilation {d} reach over {reach}",
                 "add padding or use a smaller window",
             )
         counts[axis] = (shape[axis] - reach) // s + 1
@@ -165,7 +165,8 @@ class Fold(Sliding):
         return x.with_shape(self.shape)
 
     def reference(self, x: Array) -> Array:
-        out = np.zeros(self.shape, np.float32 if x.dtype in NARROW else x.dtype)
+        x = widened(x)
+        out = np.zeros(self.shape, x.dtype)
         for index, place in self.taps(self.shape):
             out[index] += x[(..., *place)]
         return out

@@ -5,6 +5,6 @@ from burngraph.ir.text.parse import parse
 from burngraph.ir.text.print import print_graph
 
 # Set here because printing knows graphs, not the other way round.
-Graph.__str__ = print_graph  # type: ignore[method-assign]
+Graph.__str__ = print_graph  # type: ignore[method-assign, assignment]
 
 __all__ = ["parse", "print_graph"]

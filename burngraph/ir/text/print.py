@@ -4,7 +4,6 @@ import dataclasses
 import json
 import re
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -122,9 +121,13 @@ def _printed_attributes(op: Op) -> list[tuple[str, Any]]:
     return found
 
 
-@cache
+_DEFAULTS: dict[type[Op], dict[str, Any]] = {}
+
+
 def _defaults(op_class: type[Op]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    if op_class in _DEFAULTS:
+        return _DEFAULTS[op_class]
+    found = _DEFAULTS[op_class] = {}
     for field in dataclasses.fields(op_class):  # type: ignore[arg-type]
         if field.default is not dataclasses.MISSING:
             found[field.name] = field.default

@@ -1,0 +1,291 @@
+"""`compile`: a function or graph as a Program that runs on MLX, one evaluation per call."""
+
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import mlx.core as mx
+import numpy as np
+
+from burngraph.errors import BurngraphError, InputError
+from burngraph.frontend.recording import install_evaluator
+from burngraph.frontend.trace import trace_graph
+from burngraph.frontend.trees import TreeDef, flatten, unflatten
+from burngraph.ir import interpret
+from burngraph.ir.builder import infer_types
+from burngraph.ir.graph import Graph, ParamKind
+from burngraph.ir.op import Cost, Op
+from burngraph.ir.ops.composite import graph_cost
+from burngraph.ir.ops.constant import Weight
+from burngraph.ir.target import CPU, TARGETS, Target
+from burngraph.ir.types import TensorType, as_dtype
+from burngraph.lower_mlx.lower import Lowered, apply_eagerly, array_type, lower
+from burngraph.lower_mlx.table import mlx_dtype
+from burngraph.passes.pipeline import run_pipeline
+
+CACHE_SIZE = 32  # compiled signatures kept per program
+STATIC = (bool, int, float, complex, str)
+
+
+class MlxEvaluator:
+    """Runs ops on concrete arrays outside a trace: lazy MLX arrays, op by op."""
+
+    def is_array(self, x: Any) -> bool:
+        return isinstance(x, mx.array | np.ndarray) or (hasattr(x, "__dlpack__") and hasattr(x, "shape"))
+
+    def as_array(self, x: Any) -> mx.array:
+        if isinstance(x, mx.array):
+            return x
+        if not isinstance(x, np.ndarray | np.generic):
+            try:
+                x = np.from_dlpack(x)
+            except (BufferError, RuntimeError, TypeError) as error:
+                raise InputError(f"an array of {type(x).__name__} does not convert: {error}") from None
+        dtype = as_dtype(x.dtype)
+        if dtype.name == "bf16":
+            return mx.array(x.astype(np.float32)).astype(mx.bfloat16)
+        return mx.array(x, dtype=mlx_dtype(dtype))
+
+    def type_of(self, x: Any) -> TensorType:
+        return array_type(x)
+
+    def apply(self, op: Op, *arrays: Any) -> tuple[Any, ...]:
+        infer_types(op, [None if a is None else array_type(a) for a in arrays])
+        return apply_eagerly(op, *arrays)
+
+
+EVALUATOR = MlxEvaluator()
+install_evaluator(EVALUATOR)
+
+
+class Entry(NamedTuple):
+    """What one signature was compiled to."""
+
+    graph: Graph
+    stages: list[tuple[str, Graph]]
+    lowered: Lowered
+    prepared: Any
+    captured: list[Any]
+    out_tree: TreeDef | None
+
+
+class CacheInfo(NamedTuple):
+    hits: int
+    misses: int
+    size: int
+    max_size: int
+
+
+class Program:
+    """A compiled function. Call it on arrays, or on trees of them; `lazy` builds the result and does not evaluate it."""
+
+    def __init__(self, fn: Callable[..., Any] | Graph, weights: Mapping[str, Any] | None, target: Target,
+                 passes: Sequence[str] | None, verify: bool, static_argnames: tuple[str, ...]) -> None:  # fmt: skip
+        self._fn, self._weights, self._target = fn, weights or {}, target
+        self._passes, self._verify, self._static = passes, verify, static_argnames
+        self._cache: OrderedDict[Any, Entry] = OrderedDict()
+        self._last: Entry | None = None
+        self._hits = self._misses = 0
+        if isinstance(fn, Graph) and not self._missing_weights(fn):
+            self._last = self._build(fn, [], None)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        results, tree = self._run(args, kwargs)
+        mx.eval(results)
+        return _shaped(results, tree)
+
+    def lazy(self, *args: Any, **kwargs: Any) -> Any:
+        """The same result, not evaluated."""
+        return _shaped(*self._run(args, kwargs))
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], TreeDef | None]:
+        if isinstance(self._fn, Graph):
+            arrays = [EVALUATOR.as_array(x) for x in args]
+            if self._last is None:
+                self._last = self._build(self._fn, [], None)
+            _check(self._fn, arrays, kwargs)
+            entry = self._last
+        else:
+            arrays, entry = self._entry_for(args, kwargs)
+        return list(entry.lowered.run(entry.prepared, (*arrays, *entry.captured))), entry.out_tree
+
+    def _entry_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], Entry]:
+        kwargs = dict(sorted(kwargs.items()))
+        static = {k: v for k, v in kwargs.items() if k in self._static}
+        leaves, tree = flatten((args, {k: v for k, v in kwargs.items() if k not in static}))
+        is_tensor = [not isinstance(leaf, STATIC) and EVALUATOR.is_array(leaf) for leaf in leaves]
+        arrays = [EVALUATOR.as_array(x) for x, flag in zip(leaves, is_tensor, strict=True) if flag]
+        types = [array_type(a) for a in arrays]
+        values = tuple((type(x), repr(x) if isinstance(x, float) else x)
+                       for x, flag in zip(leaves, is_tensor, strict=True) if not flag)  # fmt: skip
+        key = (tree, tuple(is_tensor), tuple(types), values, tuple((k, type(v), v) for k, v in static.items()))
+        try:
+            found = self._cache.get(key)
+        except TypeError:
+            raise InputError("a static argument does not hash", "pass arrays, numbers, strings, None or trees of them") from None
+        if found is not None:
+            self._hits += 1
+            self._cache.move_to_end(key)
+        else:
+            self._misses += 1
+            found = self._trace(leaves, is_tensor, tree, types, static, arrays)
+            self._cache[key] = found
+            if len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+        self._last = found
+        return arrays, found
+
+    def _trace(self, leaves: list[Any], is_tensor: list[bool], tree: TreeDef, types: list[TensorType],
+               static: dict[str, Any], arrays: list[mx.array]) -> Entry:  # fmt: skip
+        fn = self._fn
+        assert not isinstance(fn, Graph)
+
+        def on_tracers(*tracers: Any) -> Any:
+            rest = iter(tracers)
+            args, kwargs = unflatten(tree, [next(rest) if flag else x for x, flag in zip(leaves, is_tensor, strict=True)])
+            return fn(*args, **kwargs, **static)
+
+        names = _names(fn, leaves, is_tensor, types)
+        traced = trace_graph(on_tracers, types, name=getattr(fn, "__name__", "f"), param_names=names)
+        captured = [EVALUATOR.as_array(x) for x in traced.captured]
+        return self._build(traced.graph, captured, traced.out_tree, [*arrays, *captured])
+
+    def _build(self, graph: Graph, captured: list[Any], tree: TreeDef | None, inputs: list[Any] | None = None) -> Entry:
+        stages = run_pipeline(graph, self._passes)
+        final = stages[-1][1]
+        lowered = lower(final, self._target)
+        data = {n.op.key: n.op.data for n in final.nodes if isinstance(n.op, Weight) and n.op.data is not None}
+        data.update(self._weights)
+        missing = [key for key in lowered.weight_keys if key not in data]
+        if missing:
+            raise InputError(f"weight {missing[0]!r} has no data", "pass weights={key: array}")
+        bound = {key: EVALUATOR.as_array(data[key]) for key in lowered.weight_keys}
+        if self._verify and inputs is not None:
+            _compare_stages(stages, inputs)
+        prepared = lowered.prepare(bound)
+        mx.eval(list(prepared))
+        return Entry(graph, stages, lowered, prepared, captured, tree)
+
+    def _missing_weights(self, graph: Graph) -> bool:
+        keys = [p.name for p, kind in zip(graph.params, graph.kinds, strict=True) if kind is ParamKind.WEIGHT]
+        keys += [n.op.key for n in graph.nodes if isinstance(n.op, Weight) and n.op.data is None]
+        return any(key not in self._weights for key in keys)
+
+    def _entry(self) -> Entry:
+        if self._last is None:
+            raise InputError("the program has not been traced yet", "call it once, or compile a Graph")
+        return self._last
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the last call, as traced."""
+        return self._entry().graph
+
+    def ir(self, stage: str | None = None) -> Graph:
+        """The graph after the pass named `stage`; the last one if not given."""
+        stages = self._entry().stages
+        for name, graph in stages:
+            if name == stage:
+                return graph
+        if stage is None:
+            return stages[-1][1]
+        raise InputError(f"no stage {stage!r}", "stages: " + ", ".join(name for name, _ in stages))
+
+    @property
+    def source(self) -> str:
+        """The emitted MLX source of the last call."""
+        return self._entry().lowered.source
+
+    def cost(self) -> Cost:
+        """Arithmetic and memory traffic of one call, nothing fused."""
+        return graph_cost(self.ir())
+
+    def explain(self) -> str:
+        """One line per pass: how many nodes and permutes are left after it."""
+        lines = []
+        for name, graph in self._entry().stages:
+            permutes = sum(node.op.name == "permute" for node in graph.nodes)
+            lines.append(f"{name:<28} {len(graph):>6} nodes {permutes:>5} permutes")
+        return "\n".join(lines)
+
+    def cache_info(self) -> CacheInfo:
+        return CacheInfo(self._hits, self._misses, len(self._cache), CACHE_SIZE)
+
+    def save(self, path: Any) -> None:
+        raise BurngraphError("save: programs cannot be saved yet", "save str(program.graph) and the weights instead")
+
+
+def compile(
+    fn_or_graph: Callable[..., Any] | Graph, *, weights: Mapping[str, Any] | None = None, target: Target | str | None = None,
+    passes: Sequence[str] | None = None, precision: str = "reassociate", checks: bool = False, verify: bool = False,
+    static_argnames: Sequence[str] = (),
+) -> Program:  # fmt: skip
+    """Compile a function of arrays, or a graph, for MLX.
+
+    weights           data for the graph's weights, by key
+    target            a Target or its name; the default is the device MLX uses
+    passes            names of the passes to run; None for all
+    verify            on a signature's first call, run every stage in the interpreter and compare
+    static_argnames   keyword arguments that are part of the signature
+
+    Raises   InputError   an option that does not exist
+    """
+    if precision not in ("exact", "reassociate", "fast"):
+        raise InputError(f"no precision {precision!r}", "precisions: exact, reassociate, fast")
+    if precision != "reassociate":
+        raise InputError(f"precision={precision!r} is not available", "leave it at 'reassociate'")
+    if checks:
+        raise InputError("checks=True is not available", "leave it out")
+    if isinstance(target, str) and target not in TARGETS:
+        raise InputError(f"no target {target!r}", "targets: " + ", ".join(TARGETS))
+    if target is None:
+        target = CPU if mx.default_device() == mx.Device(mx.cpu) else TARGETS["gpu"]
+    chosen = TARGETS[target] if isinstance(target, str) else target
+    if chosen.cache_limit_bytes:
+        mx.set_cache_limit(chosen.cache_limit_bytes)  # MLX's default on CPU returns every large buffer to the system
+    return Program(fn_or_graph, weights, chosen, passes, verify, tuple(static_argnames))
+
+
+def _names(fn: Any, leaves: list[Any], is_tensor: list[bool], types: list[TensorType]) -> list[str | None]:
+    """The function's parameter names, if every argument is one array."""
+    try:
+        names = list(inspect.signature(fn).parameters)
+    except (TypeError, ValueError):
+        names = []
+    if all(is_tensor) and len(names) == len(leaves):
+        return list(names)
+    return [None] * len(types)
+
+
+def _shaped(results: list[mx.array], tree: TreeDef | None) -> Any:
+    if tree is not None:
+        return unflatten(tree, results)
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def _check(graph: Graph, arrays: list[mx.array], kwargs: dict[str, Any]) -> None:
+    params = [p for p, kind in zip(graph.params, graph.kinds, strict=True) if kind is not ParamKind.WEIGHT]
+    if kwargs or len(arrays) != len(params):
+        raise InputError(f"@{graph.name} takes {len(params)} arrays by position, got {len(arrays)}")
+    for param, array in zip(params, arrays, strict=True):
+        if array_type(array) != param.type:
+            raise InputError(f"@{graph.name}: parameter {param!r} was given {array_type(array)}")
+
+
+def _compare_stages(stages: list[tuple[str, Graph]], inputs: list[Any]) -> None:
+    """Run the interpreter on each stage. Raises BurngraphError: names the first stage that computes something else."""
+    arrays = [as_numpy(x) for x in inputs]
+    expected = interpret.run(stages[0][1], *arrays)
+    for name, graph in stages[1:]:
+        for i, (a, b) in enumerate(zip(expected, interpret.run(graph, *arrays), strict=True)):
+            wide = np.complex128 if a.dtype.kind == "c" else np.float64
+            if not np.allclose(a.astype(wide), b.astype(wide), rtol=1e-3, atol=1e-5, equal_nan=True):
+                raise BurngraphError(f"pass {name} changed result {i}", "switch it off with passes=... and report it")
+
+
+def as_numpy(x: Any) -> Any:
+    """An MLX array as NumPy, bfloat16 included."""
+    if x.dtype == mx.bfloat16:
+        return np.array(x.astype(mx.float32)).astype(as_dtype("bf16").numpy)
+    return np.array(x)

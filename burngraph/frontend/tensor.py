@@ -1,0 +1,132 @@
+"""The traced value with mx.array's operators, indexing and methods, each a call of the function of that name."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from burngraph.frontend import functional_elementwise as elementwise
+from burngraph.frontend import functional_index as index
+from burngraph.frontend import functional_reduce as reduce
+from burngraph.frontend import functional_shape as movement
+from burngraph.frontend.recording import TracedValue, install_tracer_class, is_tensor
+
+Binary = Callable[[Any, Any], Any]
+
+
+def _operator(function: Binary) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        return function(self, other) if _is_operand(other) else NotImplemented
+
+    return method
+
+
+def _reflected(function: Binary) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        return function(other, self) if _is_operand(other) else NotImplemented
+
+    return method
+
+
+def _is_operand(x: Any) -> bool:
+    return isinstance(x, bool | int | float | complex) or is_tensor(x)
+
+
+def _method(function: Callable[..., Any]) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__doc__ = function.__doc__
+    method.__name__ = function.__name__
+    return method
+
+
+class Tracer(TracedValue):
+    """A value of a graph that is being recorded. Not an mx.array: mx functions would compute on a dummy without a word."""
+
+    __slots__ = ()
+
+    __add__, __radd__ = _operator(elementwise.add), _reflected(elementwise.add)
+    __sub__, __rsub__ = _operator(elementwise.subtract), _reflected(elementwise.subtract)
+    __mul__, __rmul__ = _operator(elementwise.multiply), _reflected(elementwise.multiply)
+    __truediv__, __rtruediv__ = _operator(elementwise.divide), _reflected(elementwise.divide)
+    __floordiv__, __rfloordiv__ = _operator(elementwise.floor_divide), _reflected(elementwise.floor_divide)
+    __mod__, __rmod__ = _operator(elementwise.remainder), _reflected(elementwise.remainder)
+    __pow__, __rpow__ = _operator(elementwise.pow), _reflected(elementwise.pow)
+    __matmul__, __rmatmul__ = _operator(reduce.matmul), _reflected(reduce.matmul)
+    __and__, __rand__ = _operator(elementwise.bitwise_and), _reflected(elementwise.bitwise_and)
+    __or__, __ror__ = _operator(elementwise.bitwise_or), _reflected(elementwise.bitwise_or)
+    __xor__, __rxor__ = _operator(elementwise.bitwise_xor), _reflected(elementwise.bitwise_xor)
+    __lshift__, __rlshift__ = _operator(elementwise.bitwise_left_shift), _reflected(elementwise.bitwise_left_shift)
+    __rshift__, __rrshift__ = _operator(elementwise.bitwise_right_shift), _reflected(elementwise.bitwise_right_shift)
+    __lt__, __le__ = _operator(elementwise.less), _operator(elementwise.less_equal)
+    __gt__, __ge__ = _operator(elementwise.greater), _operator(elementwise.greater_equal)
+    __eq__, __ne__ = _operator(elementwise.equal), _operator(elementwise.not_equal)
+    __hash__ = object.__hash__  # == makes an array, so that identity is all that is left to hash
+
+    __neg__ = _method(elementwise.negative)
+    __abs__ = _method(elementwise.abs)
+    __invert__ = _method(elementwise.bitwise_invert)
+    __getitem__ = _method(index.getitem)
+
+    def __pos__(self) -> "Tracer":
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self[i] for i in range(len(self))])
+
+    @property
+    def T(self) -> Any:
+        """All axes in reverse order."""
+        return movement.transpose(self)
+
+    def transpose(self, *axes: Any) -> Any:
+        """permute_dims by `axes`, given singly or as one sequence; all axes reversed if there are none."""
+        return movement.transpose(self, _one_sequence(axes) if axes else None)
+
+    def reshape(self, *shape: Any) -> Any:
+        """bg.reshape, the dims given singly or as one sequence."""
+        return movement.reshape(self, _one_sequence(shape))
+
+    def var(self, axis: Any = None, keepdims: bool = False, ddof: float = 0) -> Any:
+        return reduce.var(self, axis, keepdims, ddof)
+
+    def std(self, axis: Any = None, keepdims: bool = False, ddof: float = 0) -> Any:
+        return reduce.std(self, axis, keepdims, ddof)
+
+    astype = _method(movement.astype)
+    flatten = _method(movement.flatten)
+    squeeze = _method(movement.squeeze)
+    swapaxes = _method(movement.swapaxes)
+    moveaxis = _method(movement.moveaxis)
+    split = _method(movement.split)
+
+    sum = _method(reduce.sum)
+    prod = _method(reduce.prod)
+    mean = _method(reduce.mean)
+    max = _method(reduce.max)
+    min = _method(reduce.min)
+    argmax = _method(reduce.argmax)
+    argmin = _method(reduce.argmin)
+    all = _method(reduce.all)
+    any = _method(reduce.any)
+    cumsum = _method(reduce.cumulative_sum)
+
+    abs = _method(elementwise.abs)
+    square = _method(elementwise.square)
+    sqrt = _method(elementwise.sqrt)
+    rsqrt = _method(elementwise.rsqrt)
+    reciprocal = _method(elementwise.reciprocal)
+    exp = _method(elementwise.exp)
+    log = _method(elementwise.log)
+    log1p = _method(elementwise.log1p)
+    sin = _method(elementwise.sin)
+    cos = _method(elementwise.cos)
+    round = _method(elementwise.round)
+    maximum = _method(elementwise.maximum)
+    minimum = _method(elementwise.minimum)
+
+
+def _one_sequence(given: tuple[Any, ...]) -> Any:
+    return given[0] if len(given) == 1 and not isinstance(given[0], int) else given
+
+
+install_tracer_class(Tracer)

@@ -1,0 +1,287 @@
+"""From a Python function to a Graph: run it once on traced values and record what it applies."""
+
+import inspect
+import linecache
+import re
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from burngraph.errors import BurngraphError, TraceError
+from burngraph.frontend.functional_shape import splat
+from burngraph.frontend.recording import (
+    Evaluator,
+    Trace,
+    TracedValue,
+    active_trace,
+    apply,
+    apply_several,
+    evaluator,
+    install_evaluator,
+    is_array,
+    is_inside_package,
+    is_tensor,
+    located,
+    recording,
+    type_of,
+    user_source,
+)
+from burngraph.frontend.tensor import Tracer
+from burngraph.frontend.trees import TreeDef, flatten, leaf_paths, unflatten
+from burngraph.ir.graph import Graph, ParamKind
+from burngraph.ir.promotion import scalar_dtype
+from burngraph.ir.types import DType, TensorType, as_dtype
+from burngraph.ir.value import Value
+
+__all__ = [
+    "Evaluator",
+    "TensorSpec",
+    "Trace",
+    "TracedGraph",
+    "TracedValue",
+    "Tracer",
+    "active_trace",
+    "apply",
+    "apply_several",
+    "evaluator",
+    "install_evaluator",
+    "is_array",
+    "is_tensor",
+    "parameter_name",
+    "trace",
+    "trace_graph",
+    "type_of",
+    "user_source",
+]
+
+_MLX_OPERATORS = {
+    "addition": "add",
+    "subtraction": "subtract",
+    "multiplication": "multiply",
+    "division": "divide",
+    "floor division": "floor_divide",
+    "modulus": "remainder",
+    "power": "pow",
+    "__matmul__": "matmul",
+}
+_TRACED_TYPE = f"{Tracer.__module__}.{Tracer.__name__}"
+_SCALARS = (bool, int, float, complex)
+
+
+@dataclass(frozen=True, init=False)
+class TensorSpec:
+    """Stands for an array that does not exist: a shape and a dtype.
+
+    Raises   DTypeError   no such dtype
+    """
+
+    shape: tuple[int, ...]
+    dtype: DType
+
+    def __init__(self, shape: int | Sequence[int], dtype: Any = "float32") -> None:
+        object.__setattr__(self, "shape", (shape,) if isinstance(shape, int) else tuple(int(d) for d in shape))
+        object.__setattr__(self, "dtype", as_dtype(dtype))
+
+    @property
+    def type(self) -> TensorType:
+        return TensorType(self.dtype, self.shape)
+
+
+class TracedGraph(NamedTuple):
+    """What tracing gives.
+
+    graph      its parameters are the function's own, then one for each of `captured`
+    captured   traced values of outer traces that the function used
+    out_tree   the shape of what the function returned; its leaves are the graph's results
+    """
+
+    graph: Graph
+    captured: list[Any]
+    out_tree: TreeDef
+
+
+def trace_graph(
+    fn: Callable[..., Any],
+    specs: Sequence[TensorType],
+    name: str,
+    kinds: Sequence[ParamKind] | None = None,
+    param_names: Sequence[str | None] | None = None,
+) -> TracedGraph:
+    """Run `fn` on one traced value per spec and record its graph.
+
+    A traced value of an outer trace becomes a further parameter; a concrete array becomes a weight "captured.N"; a Python
+    number that is returned becomes an array of rank 0.
+
+    Raises   TraceError   `fn` used a traced value for what has no meaning in a graph, or returned no arrays
+    """
+    with recording(re.sub(r"\W", "", name) or "fn") as trace:
+        names = param_names if param_names is not None else [None] * len(specs)
+        all_kinds = kinds if kinds is not None else [ParamKind.DATA] * len(specs)
+        params = [
+            trace.builder.param(type, param_name, kind)
+            for type, param_name, kind in zip(specs, names, all_kinds, strict=True)
+        ]
+        try:
+            returned = fn(*map(trace.tracer, params))
+        except (TypeError, ValueError, RuntimeError) as error:
+            if isinstance(error, BurngraphError):
+                raise
+            explained = _explained(error)
+            if explained is None:
+                raise
+            raise explained from error
+        leaves, out_tree = flatten(returned)
+        results = [_result(trace, leaf, path) for leaf, path in zip(leaves, leaf_paths(out_tree), strict=True)]
+        trace.close()
+        return TracedGraph(trace.builder.build(results), trace.captured, out_tree)
+
+
+def _result(trace: Trace, leaf: Any, path: str) -> Value:
+    if isinstance(leaf, _SCALARS) and not is_tensor(leaf):
+        leaf = splat(leaf, TensorType(scalar_dtype(leaf), ()))
+    if not is_tensor(leaf):
+        where = f"at {path} of the returned tree" if path else "the returned value"
+        raise located(
+            TraceError(
+                f"@{trace.builder.name} returned {type(leaf).__name__}, which is no array",
+                where,
+                "return arrays, numbers, None, and dicts, lists and tuples of them",
+            )
+        )
+    value = trace.value_of(leaf)
+    assert value is not None
+    return value
+
+
+def _explained(error: Exception) -> TraceError | None:
+    """A TraceError for an error that another library raised because it was given a traced value; None for other errors."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not is_inside_package(f.filename)]
+    if not frames:
+        return None
+    frame = frames[-1]
+    message = str(error)
+    expression = _expression(frame)
+    # the messages of MLX for an index of a wrong type do not name the type
+    indexed = message in ("std::bad_cast", "Cannot index mlx array using the given type.") and _reads_traced_value(
+        error
+    )
+    if not indexed and _TRACED_TYPE not in message and f"'{Tracer.__name__}'" not in message:
+        return None
+    operator = next((ours for theirs, ours in _MLX_OPERATORS.items() if theirs in message.lower()), None)
+    called = re.search(r"\b(?:mx|np|numpy|core|mlx\.core)\.([\w.]+)\s*\(", expression)
+    if indexed:
+        what, way_out = "an mx.array is indexed with", "write bg.take(array, index, axis=0)"
+    elif operator is not None:
+        what, way_out = "an mx.array stands to the left of", f"write bg.{operator}(x, y), or put the traced value first"
+    elif called is not None:
+        what = f"{called.group(0).rstrip('( ')} was called on"
+        way_out = f"write bg.{called.group(1).rpartition('.')[2]}(...)"
+    else:
+        what, way_out = "another library's function was called on", "write the bg function of the same name"
+    return TraceError(
+        f"{what} a traced value, which only bg functions take",
+        f"expression: {expression}",
+        f"from {frame.filename}:{frame.lineno}",
+        way_out,
+    )
+
+
+def _reads_traced_value(error: Exception) -> bool:
+    """Whether the code that raised `error` has a traced value among its local variables."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and any(isinstance(x, TracedValue) for x in last.tb_frame.f_locals.values())
+
+
+def _expression(frame: traceback.FrameSummary) -> str:
+    """The part of the source line that was being run."""
+    line = linecache.getline(frame.filename, frame.lineno or 0)
+    start, end = getattr(frame, "colno", None), getattr(frame, "end_colno", None)
+    if start is None or end is None or getattr(frame, "end_lineno", None) != frame.lineno:
+        return line.strip()
+    return line.encode()[start:end].decode(errors="replace").strip() or line.strip()
+
+
+def parameter_name(fn: Callable[..., Any], position: int, path: str = "") -> str:
+    """The name of a leaf of fn's positional argument: "x", "params.conv1.weight", "args.0"."""
+    try:
+        parameters = list(inspect.signature(fn).parameters.values())
+    except (TypeError, ValueError):  # built-in functions have no signature
+        parameters = []
+    head = f"arg{position}"
+    for index, parameter in enumerate(parameters):
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            head = f"{parameter.name}.{position - index}"
+            break
+        if index == position and parameter.kind is not parameter.KEYWORD_ONLY:
+            head = parameter.name
+            break
+    return f"{head}.{path}" if path else head
+
+
+def trace(fn: Callable[..., Any], *examples: Any, name: str | None = None) -> Graph:
+    """The Graph of `fn` for arguments like `examples`.
+
+    examples   arrays, TensorSpecs, or trees of them; Python bool, int, float, str and None are static and stay as they are
+    name       of the graph; the function's own unless given
+
+    Raises     TraceError   the function uses values of its arrays, or closes over values of an outer trace
+    """
+    specs: list[TensorType] = []
+    names: list[str] = []
+    arguments: list[tuple[list[Any], TreeDef]] = []
+    for position, example in enumerate(examples):
+        leaves, tree = flatten(example)
+        for place, path in enumerate(leaf_paths(tree)):
+            type = _example_type(leaves[place])
+            if type is not None:
+                leaves[place] = _Parameter(len(specs))
+                specs.append(type)
+                names.append(parameter_name(fn, position, path))
+        arguments.append((leaves, tree))
+
+    def on_tracers(*tracers: Any) -> Any:
+        return fn(
+            *(
+                unflatten(tree, [tracers[leaf.position] if isinstance(leaf, _Parameter) else leaf for leaf in leaves])
+                for leaves, tree in arguments
+            )
+        )
+
+    traced = trace_graph(on_tracers, specs, name or getattr(fn, "__name__", type_name(fn)), None, names)
+    if traced.captured:
+        raise located(
+            TraceError(
+                f"@{traced.graph.name} uses values of an outer trace: {traced.captured}",
+                "pass them as arguments, or call the function without bg.trace",
+            )
+        )
+    return traced.graph
+
+
+class _Parameter(NamedTuple):
+    """Stands for the traced value of the parameter at `position`."""
+
+    position: int
+
+
+def _example_type(leaf: Any) -> TensorType | None:
+    """The type of an example that becomes a parameter; None if it is static."""
+    if isinstance(leaf, TensorSpec):
+        return leaf.type
+    if is_tensor(leaf):
+        return type_of(leaf)
+    if isinstance(leaf, (*_SCALARS, str)):
+        return None
+    raise located(
+        TraceError(
+            f"an example is a {type_name(leaf)}",
+            "examples are arrays, bg.TensorSpec(shape, dtype), numbers, strings, None, and trees of them",
+        )
+    )
+
+
+def type_name(x: Any) -> str:
+    return type(x).__name__

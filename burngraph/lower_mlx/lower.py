@@ -1,0 +1,224 @@
+"""Graph to MLX source: two functions, `prepare(weights)` and `run(prepared, inputs)`, and their compiled form."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core
+
+from burngraph.ir.builder import rewrite
+from burngraph.ir.graph import Graph, Node, ParamKind
+from burngraph.ir.op import Op
+from burngraph.ir.ops.broadcast import Broadcast
+from burngraph.ir.ops.compare import Select
+from burngraph.ir.ops.composite import decomposition
+from burngraph.ir.ops.constant import Splat, Weight
+from burngraph.ir.ops.pointwise import Elementwise
+from burngraph.ir.target import CPU, Target
+from burngraph.ir.types import TensorType, as_dtype
+from burngraph.ir.value import Value
+from burngraph.lower_mlx import arrays as _arrays  # noqa: F401  (enters its rules)
+from burngraph.lower_mlx.elementwise import FOLDS_SCALARS
+from burngraph.lower_mlx.record import RecordingMx, Recorded, is_plain_name, literal, operand, statements
+from burngraph.lower_mlx.table import find_rule, mlx_dtype
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """source: the emitted text; prepare and run: its functions; weight_keys: what `prepare` reads."""
+
+    source: str
+    prepare: Callable[[Any], Any]
+    run: Callable[[Any, Any], Any]
+    weight_keys: tuple[str, ...]
+
+
+def lower(graph: Graph, target: Target = CPU) -> Lowered:
+    """Emit and compile. Deterministic in graph and target. Raises LoweringError for an op without a form."""
+    graph = inline_composites(graph, target)
+    emitter = _Emitter(graph, target)
+    source = emitter.source()
+    scope: dict[str, Any] = {}
+    exec(compile(source, f"<burngraph @{graph.name}>", "exec"), scope)  # noqa: S102  (our own text, see record.literal)
+    return Lowered(source, scope["prepare"], scope["run"], tuple(emitter.keys))
+
+
+def inline_composites(graph: Graph, target: Target) -> Graph:
+    """Replace ops without a rule by their decompositions until every op has one."""
+
+    def rule(emit: Any, node: Node, operands: Any) -> Any:
+        if isinstance(node.op, Weight) or find_rule(node.op, target.name) is not None:
+            return None
+        out = node.op.decompose(emit, *operands)
+        return out
+
+    while any(not isinstance(n.op, Weight) and find_rule(n.op, target.name) is None for n in graph.nodes):
+        graph = rewrite(graph, rule)
+    return graph
+
+
+def apply_eagerly(op: Op, *operands: Any) -> tuple[Any, ...]:
+    """Run one op on MLX arrays, lazily, by the same rules."""
+    if isinstance(op, Weight):
+        return (mlx.core.array(op.reference()),)
+    rule = find_rule(op, CPU.name)
+    if rule is not None:
+        out = rule(mlx.core, op, *operands)
+        return out if isinstance(out, tuple) else (out,)
+    types = tuple(None if x is None else array_type(x) for x in operands)
+    graph = decomposition(op, types)
+    now: dict[Value, Any] = dict(zip(graph.params, (x for x in operands if x is not None), strict=True))
+    for node in graph.nodes:
+        results = apply_eagerly(node.op, *(None if v is None else now[v] for v in node.operands))
+        now.update(zip(node.results, results, strict=True))
+    return tuple(now[v] for v in graph.results)
+
+
+def array_type(x: Any) -> Any:
+    return TensorType(as_dtype(x.dtype), tuple(x.shape))
+
+
+class _Emitter:
+    """Names, folding, the split into prepare and run, and the text."""
+
+    def __init__(self, graph: Graph, target: Target) -> None:
+        self.graph, self.target = graph, target
+        self.makers = graph.producers()
+        self.names = _names(graph)
+        self.temporaries: list[str] = []
+        self.keys: list[str] = [p.name or "" for p, k in zip(graph.params, graph.kinds, strict=True) if k is ParamKind.WEIGHT]
+        self.is_early = self._early()
+        self.reads = {node: self._operands(node) for node in graph.nodes}
+        needed = set(graph.results)
+        for node in reversed(graph.nodes):
+            if any(v in needed for v in node.results):
+                needed.update(v for v, _ in self.reads[node] if isinstance(v, Value))
+        self.nodes = [n for n in graph.nodes if any(v in needed for v in n.results)]
+
+    def _early(self) -> set[Value]:
+        early = {p for p, k in zip(self.graph.params, self.graph.kinds, strict=True) if k is ParamKind.WEIGHT}
+        for node in self.graph.nodes:
+            if all(v in early for v in node.values_read):
+                early.update(node.results)
+        return early
+
+    def _operands(self, node: Node) -> list[tuple[Any, Any]]:
+        """Per operand: (value read, index into it) or (scalar, None)."""
+        plain = [(v, None) for v in node.operands]
+        if not isinstance(node.op, Elementwise | Select):
+            return plain
+        folded = [self._folded(node, v) for v in node.operands]
+        full = [i for i, (f, p) in enumerate(zip(folded, plain, strict=True)) if f == p]
+        if not full:  # one operand must have the full shape
+            folded[0] = plain[0]
+        return folded
+
+    def _folded(self, node: Node, value: Any) -> tuple[Any, Any]:
+        maker = self.makers.get(value)
+        if maker is None:
+            return value, None
+        if isinstance(maker.op, Broadcast) and len(node.operands) > 1:
+            axes, rank = maker.op.axes, len(maker.op.shape)
+            first = next((a for a in range(rank) if a not in axes), rank)
+            kept = range(first, rank)
+            index = tuple(None if a in axes else slice(None) for a in kept)
+            return maker.operands[0], (index if None in index else ())
+        if isinstance(maker.op, Splat) and isinstance(node.op, FOLDS_SCALARS) and _is_exact(maker.op):
+            if not (isinstance(node.op, Select) and value is node.operands[0]):
+                return maker.op, None
+        return value, None
+
+    def _line(self, node: Node) -> list[str]:
+        if isinstance(node.op, Weight):
+            if node.op.key not in self.keys:
+                self.keys.append(node.op.key)
+            return [f"{self.names[node.results[0]]} = weights[{literal(node.op.key)}]"]
+        rule = find_rule(node.op, self.target.name)
+        assert rule is not None, "composites were inlined"
+        operands = [self._recorded(v, i, o) for (v, i), o in zip(self.reads[node], node.operands, strict=True)]
+        out = rule(RecordingMx(), node.op, *operands)
+        pieces = list(out) if isinstance(out, tuple) else [out]
+        before = len(self.temporaries)
+        lines = statements([self.names[v] for v in node.results], pieces, self.temporaries)
+        if len(self.temporaries) > before:
+            lines.append("del " + ", ".join(self.temporaries[before:]))
+        return lines
+
+    def _recorded(self, read: Any, index: Any, original: Any) -> Any:
+        if read is None:
+            return None
+        if isinstance(read, Splat):
+            value = read.type.dtype.numpy.type(read.value).item()
+            return value
+        base = operand(self.names[read], read.shape, mlx_dtype(read.type.dtype))
+        if not index:
+            return base
+        piece = base[index]
+        return Recorded(piece.parts, shape=original.shape, dtype=mlx_dtype(original.type.dtype))
+
+    def source(self) -> str:
+        early_nodes = [n for n in self.nodes if all(v in self.is_early for v in n.results) and not isinstance(n.op, Splat)]
+        early_reads = {v for n in early_nodes for v, _ in self.reads[n] if isinstance(v, Value)}
+        splats = [n for n in self.nodes if isinstance(n.op, Splat) and n.results[0] in early_reads]
+        is_early_node = set(early_nodes)
+        late = [n for n in self.nodes if n not in is_early_node]
+        others = {v for n in late for v, _ in self.reads[n] if isinstance(v, Value)} | set(self.graph.results)
+        late = [n for n in late if not isinstance(n.op, Splat) or n.results[0] in others]
+        late_reads = {v for n in late for v, _ in self.reads[n] if isinstance(v, Value)} | set(self.graph.results)
+        made_early = [v for n in early_nodes for v in n.results]
+        weights = [p for p, k in zip(self.graph.params, self.graph.kinds, strict=True) if k is ParamKind.WEIGHT]
+        prepared = [v for v in [*weights, *made_early] if v in late_reads]
+        head = [f"{self.names[p]} = weights[{literal(p.name or '')}]" for p in weights]
+        first = self._body(splats + early_nodes if early_nodes else [], prepared)
+        inputs = [p for p, k in zip(self.graph.params, self.graph.kinds, strict=True) if k is not ParamKind.WEIGHT]
+        second = self._body(late, list(self.graph.results))
+        lines = ["import mlx.core as mx", "", "", "def prepare(weights):", *_indent(head + first + [self._return(prepared)])]
+        lines += ["", "", "def run(prepared, inputs):"]
+        lines += _indent([self._unpack(prepared, "prepared"), self._unpack(inputs, "inputs"), *second])
+        lines += _indent([self._return(list(self.graph.results))])
+        return "\n".join(line for line in lines if line != "    ") + "\n"
+
+    def _unpack(self, values: list[Value], name: str) -> str:
+        return f"({''.join(self.names[v] + ', ' for v in values).rstrip()}) = {name}" if values else ""
+
+    def _return(self, values: list[Value]) -> str:
+        return f"return ({''.join(self.names[v] + ', ' for v in values).rstrip()})"
+
+    def _body(self, nodes: list[Node], kept: list[Value]) -> list[str]:
+        last: dict[Value, Node] = {}
+        for node in nodes:
+            for v in (*node.results, *(v for v, _ in self.reads[node] if isinstance(v, Value))):
+                last[v] = node
+        for v in kept:
+            last.pop(v, None)
+        ends: dict[Node, list[str]] = {}
+        for v, node in last.items():
+            ends.setdefault(node, []).append(self.names[v])
+        lines: list[str] = []
+        for node in nodes:
+            lines += self._line(node)
+            if node in ends:
+                lines.append("del " + ", ".join(ends[node]))
+        return lines
+
+
+def _indent(lines: list[str]) -> list[str]:
+    return ["    " + line for line in lines]
+
+
+def _is_exact(op: Splat) -> bool:
+    """Whether a Python literal next to an array of that dtype means exactly this value."""
+    if op.type.dtype.is_integer:
+        return abs(int(op.value.real)) < 2**31
+    return op.type.dtype.name in ("f16", "bf16", "f32") or float(op.value.real) in (0.0, 1.0, 0.5, 2.0, -1.0)
+
+
+def _names(graph: Graph) -> dict[Value, str]:
+    names: dict[Value, str] = {}
+    taken: set[str] = set()
+    for value in graph.values():
+        name = value.name if is_plain_name(value.name) and value.name not in taken else f"v{len(names)}"
+        assert name is not None
+        taken.add(name)
+        names[value] = name
+    return names

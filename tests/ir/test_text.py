@@ -1,0 +1,111 @@
+"""Text: parse(print(g)) == g, whole error messages, cost linear in the number of ops."""
+
+import statistics
+import time
+
+import pytest
+
+from burngraph.errors import ParseError
+from burngraph.ir.builder import Builder
+from burngraph.ir.graph import Graph
+from burngraph.ir.ops.elementwise import Tanh
+from burngraph.ir.text import parse, print_graph
+from burngraph.ir.types import F32, TensorType
+from burngraph.ir.verify import verify
+from tests.random_graphs import random_graph
+
+EVERY_KIND = """graph @inner(%x: f32[2]) -> f32[2] {
+  return %x
+}
+graph @main(%x: f32[2], %a_b: weight(key="a b") f32[2], %s: state f32[2], %k: key u32[2]) -> (f32[2], f32[2]) {
+  %0: f32[2] = splat(value=-inf)
+  %1: f32[2] = splat(value=nan)
+  %2: i32[] = splat(value=-3)
+  %3: bool[] = splat(value=true)
+  %4: c64[] = splat(value=complex(0.0,-1.5))
+  %5: f32[2] = constant(values=[0.1,-0.0])
+  %6: f32[2] = call(%x, graph=@inner)
+  %7: f32[2] = call(%6, graph=@inner)
+  %8: f32[2] = call(%7, graph=graph @nested(%x: f32[2]) -> f32[2] {
+    %y: f32[2] = tanh(%x)
+    return %y
+  })
+  return %8, %s
+}
+"""
+
+
+def test_every_value_kind_prints_as_it_was_read():
+    graph = parse(EVERY_KIND)
+    assert str(graph) == EVERY_KIND
+    assert parse(str(graph)) == graph
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_graphs_round_trip(seed):
+    graph = random_graph(seed)
+    assert parse(print_graph(graph)) == graph
+
+
+def body(line: str) -> str:
+    return f"graph @f(%x: f32[2]) -> f32[2] {{\n{line}\nreturn %x\n}}"
+
+
+MESSAGES = [
+    (
+        "%y: f32[2] = tanhh(%x)",
+        "a.bg:2:14: no op 'tanhh'; did you mean tanh?\n  %y: f32[2] = tanhh(%x)\n  " + " " * 13 + "^",
+    ),
+    ("%y: f32[2] = tanh(%q)", "a.bg:2:19: %q is not defined before this\n  %y: f32[2] = tanh(%q)\n  " + " " * 18 + "^"),
+    ("%x: f32[2] = tanh(%x)", "a.bg:2:1: %x is defined twice\n  %x: f32[2] = tanh(%x)\n  ^"),
+    (
+        "%y: f32[3] = tanh(%x)",
+        "a.bg:2:1: tanh gives f32[2], declared f32[3]\n  %y: f32[3] = tanh(%x)\n  ^",
+    ),
+    (
+        "%y: f32[2] = splat(value=)",
+        "a.bg:2:26: expected a value such as [1,1] after 'value='\n  %y: f32[2] = splat(value=)\n  " + " " * 25 + "^",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), MESSAGES)
+def test_message(line, message):
+    with pytest.raises(ParseError) as caught:
+        parse(body(line), "a.bg")
+    assert str(caught.value) == message
+
+
+def test_nesting_is_bounded():
+    with pytest.raises(ParseError, match="nested more than 64 deep"):
+        parse(body("%y: f32[] = splat(value=" + "[" * 100 + "]" * 100 + ")"))
+
+
+def chain(n: int) -> Graph:
+    b = Builder("chain")
+    value = b.param(TensorType(F32, (2,)), "x")
+    for _ in range(n):
+        value = b(Tanh(), value)
+    return b.build([value])
+
+
+def test_cost_is_linear():
+    """10,000 ops cost about ten times 1,000; a quadratic step would cost a hundred times."""
+    small, large = chain(1_000), chain(10_000)
+    texts = {id(g): str(g) for g in (small, large)}
+    works = {
+        "print": print_graph,
+        "verify": verify,
+        "parse": lambda g: parse(texts[id(g)]),
+        "build": lambda g: chain(len(g)),
+    }
+    for name, work in works.items():
+        times = []
+        for graph in (small, large):
+            laps = []
+            for _ in range(3):
+                start = time.perf_counter()
+                work(graph)
+                laps.append(time.perf_counter() - start)
+            times.append(statistics.median(laps))
+        assert times[1] < 15 * times[0], name

@@ -1,0 +1,101 @@
+"""Each aspect of an op is a law; each law runs over all samples."""
+
+from itertools import permutations, product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import burngraph.ir.ops  # noqa: F401  (fills OPS)
+from burngraph.ir.builder import infer_types
+from burngraph.ir.interpret import ArrayValue, Evaluate, decomposed, evaluate
+from burngraph.ir.op import OPS, linear_groups
+from tests.samples import Sample, all_samples
+
+SAMPLES = all_samples()
+every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
+
+
+def values(sample: Sample, types: Any = None) -> tuple[list[Any], tuple[Any, ...]]:
+    arrays = sample.operands(np.random.default_rng(0), types)
+    kinds = tuple(None if a is None else ArrayValue(a).type for a in arrays)
+    return arrays, infer_types(sample.op, kinds)
+
+
+def test_every_op_has_a_sample() -> None:
+    assert set(OPS) - {s.op.name for s in SAMPLES} == set()
+
+
+@every_sample
+def test_infer(sample: Sample) -> None:
+    arrays, types = values(sample)
+    with np.errstate(all="ignore"):
+        out = sample.op.reference(*arrays)
+    assert [np.shape(a) for a in (out if isinstance(out, tuple) else (out,))] == [t.shape for t in types]
+
+
+@every_sample
+def test_transpose(sample: Sample) -> None:
+    op = sample.op
+    if not op.linear_in:
+        pytest.skip("not linear")
+    arrays, types = values(sample, sample.types64())
+    if len(types) != 1 or not types[0].dtype.is_inexact:
+        pytest.skip("several results, or integers")
+    rng = np.random.default_rng(1)
+    for group in linear_groups(op, len(arrays)):
+        point = list(arrays)
+        for i in group:
+            point[i] = np.asarray(rng.uniform(-1, 1, arrays[i].shape))
+        y_bar = np.asarray(rng.uniform(-1, 1, types[0].shape))
+        left = np.sum(evaluate(op, point, types)[0] * y_bar)
+        operands = [None if a is None else ArrayValue(a) for a in point]
+        bars = [op.transpose(Evaluate(), i, ArrayValue(y_bar), *operands).array for i in group]
+        right = sum(np.sum(bar * point[i]) for bar, i in zip(bars, group, strict=True))
+        np.testing.assert_allclose(left, right, rtol=1e-10, atol=1e-10)
+
+
+@every_sample
+def test_permuted(sample: Sample) -> None:
+    arrays, types = values(sample)
+    want = evaluate(sample.op, arrays, types)
+    kinds = tuple(None if a is None else ArrayValue(a).type for a in arrays)
+    given = [(i, a.ndim) for i, a in enumerate(arrays) if a is not None] + [(~k, t.rank) for k, t in enumerate(types)]
+    for index, rank in given:
+        for perm in permutations(range(rank)):
+            found = sample.op.permuted(kinds, index, perm)
+            if found is None:
+                continue
+            assert (found.operands[index] if index >= 0 else found.results[~index]) == perm
+            moved = [None if a is None else a.transpose(p) for a, p in zip(arrays, found.operands, strict=True)]
+            wanted = [y.transpose(p) for y, p in zip(want, found.results, strict=True)]
+            got = evaluate(found.op, moved, [ArrayValue(w).type for w in wanted])
+            for a, b in zip(got, wanted, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@every_sample
+def test_batched(sample: Sample) -> None:
+    draws = [sample.operands(np.random.default_rng(seed)) for seed in range(2)]
+    present = [a is not None for a in draws[0]]
+    for flags in product((False, True), repeat=len(present)):
+        if not any(flags) or any(f and not p for f, p in zip(flags, present, strict=True)):
+            continue
+        runs = [[draws[k if f else 0][i] for i, f in enumerate(flags)] for k in range(2)]
+        stacked = [np.stack([r[i] for r in runs]) if f else runs[0][i] for i, f in enumerate(flags)]
+        out: Any = sample.op.batched(
+            Evaluate(), tuple(None if a is None else ArrayValue(a) for a in stacked), tuple(flags)
+        )
+        _, types = values(sample)
+        wants = zip(*(evaluate(sample.op, r, types) for r in runs), strict=True)
+        for got, want in zip(out if isinstance(out, tuple) else (out,), wants, strict=True):
+            np.testing.assert_allclose(got.array, np.stack(want), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if hasattr(s.op, "decompose")], ids=str)
+def test_decomposition(sample: Sample) -> None:
+    arrays, types = values(sample)
+    out = decomposed(sample.op, arrays)
+    wants = evaluate(sample.op, arrays, types)
+    for got, want in zip(out if isinstance(out, tuple) else (out,), wants, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
