@@ -22,7 +22,9 @@ from burngraph.ir.target import CPU, TARGETS, Target
 from burngraph.ir.types import TensorType, as_dtype
 from burngraph.lower_mlx.lower import Lowered, apply_eagerly, array_type, lower
 from burngraph.lower_mlx.table import mlx_dtype
-from burngraph.passes.pipeline import run_pipeline
+from burngraph.passes.eliminate_layout import eliminate_layout_with_certificate
+from burngraph.passes.layout_certificate import Certificate
+from burngraph.passes.pipeline import LAYOUT, run_pipeline
 
 CACHE_SIZE = 32  # compiled signatures kept per program
 STATIC = (bool, int, float, complex, str)
@@ -99,16 +101,24 @@ class Program:
         """The same result, not evaluated."""
         return _shaped(*self._run(args, kwargs))
 
+    def specialise(self, *args: Any, **kwargs: Any) -> "Program":
+        """Trace and lower for these arguments' signature without running; the program, for chaining."""
+        self._select(args, kwargs)
+        return self
+
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], TreeDef | None]:
-        if isinstance(self._fn, Graph):
-            arrays = [EVALUATOR.as_array(x) for x in args]
-            if self._last is None:
-                self._last = self._build(self._fn, [], None)
-            _check(self._fn, arrays, kwargs)
-            entry = self._last
-        else:
-            arrays, entry = self._entry_for(args, kwargs)
+        arrays, entry = self._select(args, kwargs)
         return list(entry.lowered.run(entry.prepared, (*arrays, *entry.captured))), entry.out_tree
+
+    def _select(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], Entry]:
+        """The arrays among the arguments, and what their signature was compiled to."""
+        if not isinstance(self._fn, Graph):
+            return self._entry_for(args, kwargs)
+        arrays = [EVALUATOR.as_array(x) for x in args]
+        if self._last is None:
+            self._last = self._build(self._fn, [], None)
+        _check(self._fn, arrays, kwargs)
+        return arrays, self._last
 
     def _entry_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], Entry]:
         kwargs = dict(sorted(kwargs.items()))
@@ -123,7 +133,9 @@ class Program:
         try:
             found = self._cache.get(key)
         except TypeError:
-            raise InputError("a static argument does not hash", "pass arrays, numbers, strings, None or trees of them") from None
+            raise InputError(
+                "a static argument does not hash", "pass arrays, numbers, strings, None or trees of them"
+            ) from None
         if found is not None:
             self._hits += 1
             self._cache.move_to_end(key)
@@ -201,12 +213,24 @@ class Program:
         """Arithmetic and memory traffic of one call, nothing fused."""
         return graph_cost(self.ir())
 
+    def certificate(self) -> Certificate:
+        """What the layout pass left of the permutes of the last call, where, and the bound on it.
+
+        Raises   InputError   the program was compiled without the layout pass
+        """
+        names = [name for name, _ in self._entry().stages]
+        if LAYOUT not in names:
+            raise InputError(f"compiled without {LAYOUT}", f"passes: {', '.join(names[1:]) or 'none'}")
+        return eliminate_layout_with_certificate(self._entry().stages[names.index(LAYOUT) - 1][1])[1]
+
     def explain(self) -> str:
-        """One line per pass: how many nodes and permutes are left after it."""
+        """One line per pass: how many nodes and permutes are left after it; then the layout certificate."""
         lines = []
         for name, graph in self._entry().stages:
             permutes = sum(node.op.name == "permute" for node in graph.nodes)
             lines.append(f"{name:<28} {len(graph):>6} nodes {permutes:>5} permutes")
+        if any(name == LAYOUT for name, _ in self._entry().stages):
+            lines.append(str(self.certificate()))
         return "\n".join(lines)
 
     def cache_info(self) -> CacheInfo:

@@ -52,7 +52,7 @@ def _trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], 
         own: list[int] = []
         for place, leaf in enumerate(leaves):
             if index in differentiated and isinstance(leaf, float) and not is_tensor(leaf):
-                leaf = apply_several(Splat(leaf, TensorType(F32, ())))[0]  # noqa: PLW2901
+                leaf = apply_several(Splat(leaf, TensorType(F32, ())))[0]
             if is_tensor(leaf):
                 own.append(len(arguments))
                 leaves[place] = _Slot(len(arguments))
@@ -100,9 +100,7 @@ def _apply(graph: Graph, arguments: Sequence[Any]) -> list[Any]:
     run = evaluator()
     now: dict[Value, Any] = dict(zip(graph.params, map(run.as_array, arguments), strict=True))
     for node in graph.nodes:
-        now.update(
-            zip(node.results, run.apply(node.op, *(None if v is None else now[v] for v in node.operands)), strict=True)
-        )
+        now.update(zip(node.results, run.apply(node.op, *(None if v is None else now[v] for v in node.operands)), strict=True))
     return [now[value] for value in graph.results]
 
 

@@ -22,7 +22,11 @@ def init(seed: int = 0, classes: int = 100) -> dict:
         for _ in range(repeats):
             hidden = channels * expansion
             params["blocks"].append(
-                {"expand": conv_bn(hidden, channels, 1), "depth": conv_bn(hidden, 1, 3), "project": conv_bn(out, hidden, 1)}
+                {
+                    "expand": conv_bn(hidden, channels, 1),
+                    "depth": conv_bn(hidden, 1, 3),
+                    "project": conv_bn(out, hidden, 1),
+                }
             )
             channels = out
     params["last"] = conv_bn(320, channels, 1)

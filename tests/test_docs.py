@@ -15,9 +15,7 @@ def test_the_readme_has_an_example():
     assert any(path.name == "README.md" for path, _ in BLOCKS)
 
 
-@pytest.mark.parametrize(
-    ("path", "code"), BLOCKS, ids=[f"{path.name}-{i}" for i, (path, _) in enumerate(BLOCKS)]
-)
+@pytest.mark.parametrize(("path", "code"), BLOCKS, ids=[f"{path.name}-{i}" for i, (path, _) in enumerate(BLOCKS)])
 def test_block_runs(path, code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(path), "exec"), {"__name__": "__main__"})

@@ -83,9 +83,7 @@ def test_batched(sample: Sample) -> None:
             continue
         runs = [[draws[k if f else 0][i] for i, f in enumerate(flags)] for k in range(2)]
         stacked = [np.stack([r[i] for r in runs]) if f else runs[0][i] for i, f in enumerate(flags)]
-        out: Any = sample.op.batched(
-            Evaluate(), tuple(None if a is None else ArrayValue(a) for a in stacked), tuple(flags)
-        )
+        out: Any = sample.op.batched(Evaluate(), tuple(None if a is None else ArrayValue(a) for a in stacked), tuple(flags))
         _, types = values(sample)
         wants = zip(*(evaluate(sample.op, r, types) for r in runs), strict=True)
         for got, want in zip(out if isinstance(out, tuple) else (out,), wants, strict=True):

@@ -43,7 +43,8 @@ def test_pipeline_and_mlx(seed):
     arrays = inputs(graph, seed)
     expected = run(graph, *arrays)
     assert_same(graph, expected, run(run_pipeline(graph)[-1][1], *arrays))
-    assert_same(graph, expected, bg.compile(graph)(*arrays))
+    found = bg.compile(graph)(*arrays)
+    assert_same(graph, expected, found if len(graph.results) > 1 else (found,))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

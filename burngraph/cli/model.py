@@ -53,9 +53,7 @@ def _module(place: str, name: str) -> ModuleType:
             return importlib.import_module(place)
     except (ImportError, ValueError):
         pass
-    raise InputError(
-        f"unknown model {name!r}", "a model is file.py, file.py:function, package.module:function, or a .bg file"
-    )
+    raise InputError(f"unknown model {name!r}", "a model is file.py, file.py:function, package.module:function, or a .bg file")
 
 
 def arrays_for(model: Callable[..., Any] | Graph, module: ModuleType | None, specs: Sequence[str]) -> list[Any]:
@@ -117,7 +115,7 @@ def picture(path: Path) -> np.ndarray:
     Raises   InputError   Pillow is missing, or the file is no picture
     """
     try:
-        from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  an optional extra
+        from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise InputError("reading pictures needs Pillow", "install it: pip install 'burngraph[demo]'") from None
     try:

@@ -18,9 +18,7 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     if is_tensor(fill_value):
         value = fill_value if dtype is None else astype(fill_value, dtype)
         return broadcast_to(value, shape_tuple(shape))
-    return splat(
-        fill_value, TensorType(scalar_dtype(fill_value) if dtype is None else as_dtype(dtype), shape_tuple(shape))
-    )
+    return splat(fill_value, TensorType(scalar_dtype(fill_value) if dtype is None else as_dtype(dtype), shape_tuple(shape)))
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = F32) -> Any:

@@ -128,9 +128,7 @@ def _integer(item: Any) -> int:
     try:
         return operator.index(item)
     except TypeError:
-        raise located(
-            DTypeError(f"an index is a {type(item).__name__}, not an integer, slice, None or array")
-        ) from None
+        raise located(DTypeError(f"an index is a {type(item).__name__}, not an integer, slice, None or array")) from None
 
 
 def _range(item: slice, dim: int) -> tuple[int, int, int, int, bool]:

@@ -106,9 +106,7 @@ def conv3d(
     return _conv("conv3d", 3, x, weight, bias, stride, padding, dilation, groups)
 
 
-def _conv(
-    name: str, n: int, x: Any, weight: Any, bias: Any, stride: Ints, padding: Any, dilation: Ints, groups: int
-) -> Any:
+def _conv(name: str, n: int, x: Any, weight: Any, bias: Any, stride: Ints, padding: Any, dilation: Ints, groups: int) -> Any:
     x, weight, bias = _floats(x, weight, bias)
     a, w = type_of(x), type_of(weight)
     given = (f"x: {a}", f"weight: {w}", f"groups: {groups}")
@@ -129,9 +127,7 @@ def _padding(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if padding == "same":
         if any(s != 1 for s in stride):
-            raise located(
-                ShapeError(f'{name}: padding="same" needs stride 1, got {stride}', "give the padding in numbers")
-            )
+            raise located(ShapeError(f'{name}: padding="same" needs stride 1, got {stride}', "give the padding in numbers"))
         total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         return tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
     if isinstance(padding, str) and padding != "valid":
@@ -171,9 +167,7 @@ def max_pool2d(x: Any, kernel_size: Ints, stride: Ints | None = None, padding: I
     return apply(MaxPool(axes, size, strides, pads, pads, _per_axis("max_pool2d", "dilation", dilation, 2)), x)
 
 
-def avg_pool2d(
-    x: Any, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, count_include_pad: bool = True
-) -> Any:
+def avg_pool2d(x: Any, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, count_include_pad: bool = True) -> Any:
     """The mean of each window of [..., H, W]; stride is kernel_size if None."""
     (x,) = _floats(_image("avg_pool2d", x, 2))
     axes, size, strides, pads = _window("avg_pool2d", x, kernel_size, stride, padding)
@@ -302,9 +296,7 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean") -> Any:
     a, t = type_of(logits), type_of(targets)
     axis = min(1, a.rank - 1)
     if a.rank == 0 or t.shape != a.shape[:axis] + a.shape[axis + 1 :]:
-        raise located(
-            ShapeError("cross_entropy: targets must be logits without axis 1", f"logits: {a}", f"targets: {t}")
-        )
+        raise located(ShapeError("cross_entropy: targets must be logits without axis 1", f"logits: {a}", f"targets: {t}"))
     if not t.dtype.is_integer:
         raise located(DTypeError(f"cross_entropy: targets are {t}, not integer classes"))
     if reduction not in ("mean", "sum", "none"):

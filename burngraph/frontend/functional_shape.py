@@ -281,9 +281,7 @@ def pad(x: Any, pad_width: int | Sequence[Any], value: float = 0) -> Any:
         pairs = (pairs,) * type.rank
     pairs = tuple((p, p) if isinstance(p, int) else tuple(p) for p in pairs)
     if len(pairs) != type.rank or any(len(p) != 2 or min(p) < 0 for p in pairs):
-        raise located(
-            ShapeError(f"pad: pad_width {pad_width} does not fit {type}", "give one (low, high) >= 0 per axis")
-        )
+        raise located(ShapeError(f"pad: pad_width {pad_width} does not fit {type}", "give one (low, high) >= 0 per axis"))
     if not any(low or high for low, high in pairs):
         return x
     fill = splat(value, TensorType(type.dtype, ())) if not is_tensor(value) else astype(value, type.dtype)

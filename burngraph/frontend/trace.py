@@ -119,8 +119,7 @@ def trace_graph(
         names = param_names if param_names is not None else [None] * len(specs)
         all_kinds = kinds if kinds is not None else [ParamKind.DATA] * len(specs)
         params = [
-            trace.builder.param(type, param_name, kind)
-            for type, param_name, kind in zip(specs, names, all_kinds, strict=True)
+            trace.builder.param(type, param_name, kind) for type, param_name, kind in zip(specs, names, all_kinds, strict=True)
         ]
         try:
             returned = fn(*map(trace.tracer, params))
@@ -163,9 +162,7 @@ def _explained(error: Exception) -> TraceError | None:
     message = str(error)
     expression = _expression(frame)
     # the messages of MLX for an index of a wrong type do not name the type
-    indexed = message in ("std::bad_cast", "Cannot index mlx array using the given type.") and _reads_traced_value(
-        error
-    )
+    indexed = message in ("std::bad_cast", "Cannot index mlx array using the given type.") and _reads_traced_value(error)
     if not indexed and _TRACED_TYPE not in message and f"'{Tracer.__name__}'" not in message:
         return None
     operator = next((ours for theirs, ours in _MLX_OPERATORS.items() if theirs in message.lower()), None)

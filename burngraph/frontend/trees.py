@@ -66,9 +66,7 @@ def _flatten(tree: Any, leaves: list[Any]) -> TreeDef:
         return TreeDef("list", tuple(_flatten(item, leaves) for item in tree))
     if isinstance(tree, tuple):
         children = tuple(_flatten(item, leaves) for item in tree)
-        return (
-            TreeDef("namedtuple", children, type=type(tree)) if hasattr(tree, "_fields") else TreeDef("tuple", children)
-        )
+        return TreeDef("namedtuple", children, type=type(tree)) if hasattr(tree, "_fields") else TreeDef("tuple", children)
     leaves.append(tree)
     return LEAF
 

@@ -75,9 +75,7 @@ class Rewriter(Builder):
 
     def copy(self, node: Node) -> tuple[Value, ...]:
         """Repeat `node` on what its operands have become; types are taken over, names too."""
-        copied = Node(
-            node.op, self.operands(node), tuple(Value(v.type, v.name) for v in node.results), node.source
-        )
+        copied = Node(node.op, self.operands(node), tuple(Value(v.type, v.name) for v in node.results), node.source)
         self.nodes.append(copied)
         self.now.update(zip(node.results, copied.results, strict=True))
         return copied.results

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
 from burngraph.errors import RefusedError, RegistrationError, ShapeError
 from burngraph.ir.permutation import Perm
-from burngraph.ir.types import Array, TensorType
+from burngraph.ir.types import TensorType
 from burngraph.ir.value import Emit, Value
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Op:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return type(self) is type(other) and self._key() == other._key()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self._key() == other._key()
 
     def __hash__(self) -> int:
         return hash((self.name, self._key()))
@@ -234,9 +234,7 @@ def register(op_class: O) -> O:
     """Enter an op class into OPS, or refuse it with the list of what it does not say."""
     name = op_class.__dict__.get("name")
     if name != snake_case(op_class.__name__):
-        raise RegistrationError(
-            f"class {op_class.__name__} must have name = {snake_case(op_class.__name__)!r}, not {name!r}"
-        )
+        raise RegistrationError(f"class {op_class.__name__} must have name = {snake_case(op_class.__name__)!r}, not {name!r}")
     if name in OPS:
         raise RegistrationError(f"op {name!r} is registered already, by {OPS[name].__module__}.{OPS[name].__name__}")
     params = getattr(op_class, "__dataclass_params__", None)

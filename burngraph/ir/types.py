@@ -65,9 +65,7 @@ F32 = _dtype("f32", "float32", "float", np.float32)
 F64 = _dtype("f64", "float64", "float", np.float64)
 C64 = _dtype("c64", "complex64", "complex", np.complex64)
 
-DTYPES: dict[str, DType] = {
-    d.name: d for d in (BOOL, I8, I16, I32, I64, U8, U16, U32, U64, F16, BF16, F32, F64, C64)
-}
+DTYPES: dict[str, DType] = {d.name: d for d in (BOOL, I8, I16, I32, I64, U8, U16, U32, U64, F16, BF16, F32, F64, C64)}
 _BY_LONG_NAME = {d.long_name: d for d in DTYPES.values()}
 _BY_NUMPY = {d.numpy: d for d in DTYPES.values()}
 

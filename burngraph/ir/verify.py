@@ -59,7 +59,9 @@ def verify_kinds(graph: Graph) -> None:
     new_states = graph.result_types[len(graph.results) - len(states) :] if states else ()
     if [p.type for p in states] != list(new_states):
         raise _broken(
-            graph, None, f"states {_types(tuple(p.type for p in states))} are not the last results, {_types(new_states)}"
+            graph,
+            None,
+            f"states {_types(tuple(p.type for p in states))} are not the last results, {_types(new_states)}",
         )
     for value, kind in zip(graph.params, graph.kinds, strict=True):
         if kind is ParamKind.KEY and (value.type.dtype.name != "u32" or value.shape != KEY_SHAPE):

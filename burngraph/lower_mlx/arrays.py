@@ -11,8 +11,9 @@ from burngraph.ir.ops.index import AddAlong, AddAt, Take, TakeAlong
 from burngraph.ir.ops.matmul import Dot, Matmul
 from burngraph.ir.ops.movement import Concat, Flip, Pad, Permute, Reshape, Slice
 from burngraph.ir.ops.pool import MaxPool, PoolRoute, PoolSelect, lowest
-from burngraph.ir.ops.random import RandomBits, RandomSplit
-from burngraph.ir.ops.reduce import All, Any as AnyOp, ArgMax, ArgMin, Cumsum, Max, Min, Prod
+from burngraph.ir.ops.random import RandomBits, RandomSplit, threefry
+from burngraph.ir.ops.reduce import All, ArgMax, ArgMin, Cumsum, Max, Min, Prod
+from burngraph.ir.ops.reduce import Any as AnyOp
 from burngraph.ir.ops.softmax import Logsumexp, Softmax
 from burngraph.ir.ops.window import Fold, Windows, window_counts
 from burngraph.ir.types import as_dtype
@@ -162,7 +163,14 @@ def lower_add_along(mx: Any, op: AddAlong, updates: Any, indices: Any) -> Any:
 @lowers(RandomBits)
 def lower_random_bits(mx: Any, op: RandomBits, key: Any) -> Any:
     _one_key(op, key)
-    return mx.random.bits(op.shape, width=4, key=key)
+    n = math.prod(op.shape)
+    if n % 2 == 0:  # splitting is how MLX shows its raw words, always an even number of them
+        return mx.random.split(key, n // 2).reshape(op.shape)
+    half = n // 2
+    first = mx.arange(half + 1, dtype=mx.uint32)
+    second = mx.concatenate([mx.arange(half + 1, n, dtype=mx.uint32), mx.zeros((1,), dtype=mx.uint32)])
+    a, b = threefry(key, first, second)
+    return mx.concatenate([a, b[:half]]).reshape(op.shape)
 
 
 @lowers(RandomSplit)
@@ -239,9 +247,7 @@ def _cropped(mx: Any, op: Any, x: Any) -> tuple[Any, tuple[int, ...], tuple[int,
     if min((*op.pad_low, *op.pad_high)) >= 0:
         return x, op.pad_low, op.pad_high, step
     y, shape = _insert_zeros(mx, x, x.shape, step)
-    cuts = [
-        slice(max(-a, 0), n - max(-b, 0)) for a, b, n in zip(op.pad_low, op.pad_high, shape[1:-1], strict=True)
-    ]
+    cuts = [slice(max(-a, 0), n - max(-b, 0)) for a, b, n in zip(op.pad_low, op.pad_high, shape[1:-1], strict=True)]
     low, high = (tuple(max(p, 0) for p in pads) for pads in (op.pad_low, op.pad_high))
     return y[(slice(None), *cuts)], low, high, (1,) * len(step)
 
@@ -280,8 +286,7 @@ def lower_conv_weight_grad(mx: Any, op: ConvWeightGrad, x: Any, y_bar: Any) -> A
     per, out = x.shape[-1] // op.groups, y_bar.shape[-1] // op.groups
     parts = []
     for g in range(op.groups):
-        own, bar = (y, y_bar) if op.groups == 1 else (
-            y[..., g * per : (g + 1) * per], y_bar[..., g * out : (g + 1) * out])
+        own, bar = (y, y_bar) if op.groups == 1 else (y[..., g * per : (g + 1) * per], y_bar[..., g * out : (g + 1) * out])
         part = mx.conv_general(
             mx.transpose(own, swap), mx.transpose(bar, swap), stride=op.dilation, padding=(list(low), list(high)),
             kernel_dilation=op.stride, input_dilation=step,

@@ -19,7 +19,7 @@ from burngraph.ir.types import TensorType, as_dtype
 from burngraph.ir.value import Value
 from burngraph.lower_mlx import arrays as _arrays  # noqa: F401  (enters its rules)
 from burngraph.lower_mlx.elementwise import FOLDS_SCALARS
-from burngraph.lower_mlx.record import RecordingMx, Recorded, is_plain_name, literal, operand, statements
+from burngraph.lower_mlx.record import Recorded, RecordingMx, is_plain_name, literal, operand, statements
 from burngraph.lower_mlx.table import find_rule, mlx_dtype
 
 
@@ -39,7 +39,7 @@ def lower(graph: Graph, target: Target = CPU) -> Lowered:
     emitter = _Emitter(graph, target)
     source = emitter.source()
     scope: dict[str, Any] = {}
-    exec(compile(source, f"<burngraph @{graph.name}>", "exec"), scope)  # noqa: S102  (our own text, see record.literal)
+    exec(compile(source, f"<burngraph @{graph.name}>", "exec"), scope)
     return Lowered(source, scope["prepare"], scope["run"], tuple(emitter.keys))
 
 
@@ -172,7 +172,13 @@ class _Emitter:
         first = self._body(splats + early_nodes if early_nodes else [], prepared)
         inputs = [p for p, k in zip(self.graph.params, self.graph.kinds, strict=True) if k is not ParamKind.WEIGHT]
         second = self._body(late, list(self.graph.results))
-        lines = ["import mlx.core as mx", "", "", "def prepare(weights):", *_indent(head + first + [self._return(prepared)])]
+        lines = [
+            "import mlx.core as mx",
+            "",
+            "",
+            "def prepare(weights):",
+            *_indent(head + first + [self._return(prepared)]),
+        ]
         lines += ["", "", "def run(prepared, inputs):"]
         lines += _indent([self._unpack(prepared, "prepared"), self._unpack(inputs, "inputs"), *second])
         lines += _indent([self._return(list(self.graph.results))])

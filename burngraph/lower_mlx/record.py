@@ -227,8 +227,6 @@ def statements(targets: list[str], pieces: list[Recorded], temporaries: list[str
     return lines
 
 
-
-
 def _show(part: Any, text: dict[Recorded, str]) -> str:
     if isinstance(part, str):
         return part

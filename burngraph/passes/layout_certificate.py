@@ -1,5 +1,4 @@
-"""What the layout pass proves: the layout changes that are left, what each moves, which edge forces it, and the bound.
-"""
+"""What the layout pass proves: the layout changes that are left, what each moves, which edge forces it, and the bound."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal

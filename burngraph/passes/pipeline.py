@@ -11,6 +11,7 @@ from burngraph.passes.merge_movement import merge_movement
 from burngraph.passes.simplify import drop_unread_nodes, fold_constants, inline_calls, share_equal_nodes
 
 Pass = Callable[[Graph], Graph]
+LAYOUT = "eliminate-layout"
 
 PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("inline-calls", inline_calls),  # first: the other passes look at one flat graph
@@ -19,7 +20,7 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("share-equal-nodes", share_equal_nodes),  # before layout, which charges a copy once per value
     ("drop-unread-nodes", drop_unread_nodes),  # before layout, so that dead readers force nothing
     ("factor-contractions", factor_contractions),  # before layout: a flattened activation would be a wall to it
-    ("eliminate-layout", eliminate_layout),
+    (LAYOUT, eliminate_layout),
     ("merge-movement-again", merge_movement),  # permutes of parameters meet here
     ("share-equal-nodes-again", share_equal_nodes),
     ("drop-unread-nodes-again", drop_unread_nodes),

@@ -16,7 +16,7 @@ from burngraph.ir.value import Emit, Value
 def inline_calls(graph: Graph) -> Graph:
     """Put the nodes of called graphs in place of the calls, as deep as they nest.
 
-        %1 = call(%x, graph=@f)          the nodes of @f on %x
+    %1 = call(%x, graph=@f)          the nodes of @f on %x
     """
     while any(isinstance(node.op, Call) for node in graph.nodes):
         graph = rewrite(graph, _inline_call)
@@ -111,9 +111,9 @@ def constant_of(array: Array, type: TensorType) -> Op:
 def share_equal_nodes(graph: Graph) -> Graph:
     """Common subexpressions: of nodes with equal ops on the same operands, keep the first.
 
-        %1 = exp(%x)
-        %2 = exp(%x)
-        %3 = add(%1, %2)                 %3 = add(%1, %1)
+    %1 = exp(%x)
+    %2 = exp(%x)
+    %3 = add(%1, %2)                 %3 = add(%1, %1)
     """
     rewriter = Rewriter(graph)
     first: dict[tuple[Op, tuple[Value | None, ...]], tuple[Value, ...]] = {}

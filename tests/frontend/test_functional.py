@@ -131,9 +131,7 @@ def test_conv2d(stride, padding, groups):
 
 
 def test_conv_same_keeps_the_size():
-    graph = trace(
-        lambda x, w: bg.conv1d(x, w, padding="same", dilation=2), TensorSpec((2, 3, 9)), TensorSpec((5, 3, 4))
-    )
+    graph = trace(lambda x, w: bg.conv1d(x, w, padding="same", dilation=2), TensorSpec((2, 3, 9)), TensorSpec((5, 3, 4)))
     assert graph.result_types[0].shape == (2, 5, 9)
 
 

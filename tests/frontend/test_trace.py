@@ -132,7 +132,7 @@ def test_errors_of_the_user_stay_as_they_are():
     def fn(x):
         raise ValueError("mine")
 
-    with pytest.raises(ValueError, match="^mine$"):
+    with pytest.raises(ValueError, match=r"^mine$"):
         trace(fn, X)
 
 

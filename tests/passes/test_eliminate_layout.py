@@ -32,9 +32,7 @@ from burngraph.passes.merge_movement import merge_movement
 GOLDEN = Path(__file__).parent.parent / "golden" / "eliminate-layout"
 TO_LAST = (0, 2, 3, 1)
 TO_FIRST = (0, 3, 1, 2)
-CONV = Conv(
-    stride=(1, 1), pad_low=(1, 1), pad_high=(1, 1), dilation=(1, 1), input_dilation=(1, 1), groups=1, flip=False
-)
+CONV = Conv(stride=(1, 1), pad_low=(1, 1), pad_high=(1, 1), dilation=(1, 1), input_dilation=(1, 1), groups=1, flip=False)
 
 
 def f32(*shape: int) -> TensorType:

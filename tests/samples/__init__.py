@@ -78,9 +78,7 @@ class Sample:
                 for a, x in zip(self.arrays, types, strict=True)
             ]
         ranges = self.ranges or (None,) * len(types)
-        return [
-            None if x is None else draw(rng, x, limits, self.spread) for x, limits in zip(types, ranges, strict=True)
-        ]
+        return [None if x is None else draw(rng, x, limits, self.spread) for x, limits in zip(types, ranges, strict=True)]
 
 
 def draw(rng: np.random.Generator, type: TensorType, limits: Range | None = None, spread: bool = False) -> Array:

@@ -1,7 +1,8 @@
 """Samples of ops without operands."""
 
-from burngraph.ir.ops import constant as c
 import numpy as np
+
+from burngraph.ir.ops import constant as c
 from tests.samples import Sample, t
 
 SAMPLES = [

@@ -51,13 +51,61 @@ SAMPLES = [
     Sample(e.IsNan(), (t("f32[2,3]"),)),
     Sample(e.IsInf(), (t("f32[2,3]"),)),
     Sample(e.LogicalNot(), (t("bool[2,3]"),)),
-    Sample(e.LogicalAnd(), (t("bool[2,3]"), t("bool[2,3]"),)),
-    Sample(e.LogicalOr(), (t("bool[2,3]"), t("bool[2,3]"),)),
-    Sample(e.LogicalXor(), (t("bool[2,3]"), t("bool[2,3]"),)),
+    Sample(
+        e.LogicalAnd(),
+        (
+            t("bool[2,3]"),
+            t("bool[2,3]"),
+        ),
+    ),
+    Sample(
+        e.LogicalOr(),
+        (
+            t("bool[2,3]"),
+            t("bool[2,3]"),
+        ),
+    ),
+    Sample(
+        e.LogicalXor(),
+        (
+            t("bool[2,3]"),
+            t("bool[2,3]"),
+        ),
+    ),
     Sample(e.BitwiseNot(), (t("i32[2,3]"),)),
-    Sample(e.BitwiseAnd(), (t("i32[2,3]"), t("i32[2,3]"),)),
-    Sample(e.BitwiseOr(), (t("i32[2,3]"), t("i32[2,3]"),)),
-    Sample(e.BitwiseXor(), (t("i32[2,3]"), t("i32[2,3]"),)),
-    Sample(e.LeftShift(), (t("u32[2,3]"), t("u32[2,3]"),)),
-    Sample(e.RightShift(), (t("u32[2,3]"), t("u32[2,3]"),)),
+    Sample(
+        e.BitwiseAnd(),
+        (
+            t("i32[2,3]"),
+            t("i32[2,3]"),
+        ),
+    ),
+    Sample(
+        e.BitwiseOr(),
+        (
+            t("i32[2,3]"),
+            t("i32[2,3]"),
+        ),
+    ),
+    Sample(
+        e.BitwiseXor(),
+        (
+            t("i32[2,3]"),
+            t("i32[2,3]"),
+        ),
+    ),
+    Sample(
+        e.LeftShift(),
+        (
+            t("u32[2,3]"),
+            t("u32[2,3]"),
+        ),
+    ),
+    Sample(
+        e.RightShift(),
+        (
+            t("u32[2,3]"),
+            t("u32[2,3]"),
+        ),
+    ),
 ]

@@ -66,6 +66,7 @@ class Mul(Binary):
     def transpose(self, emit: Emit, into: int, y_bar: Value, x: Value, y: Value) -> Value:
         return emit(Mul(), y_bar, y) if into == 0 else emit(Mul(), x, y_bar)
 
+
 @register
 @dataclass(frozen=True, eq=False)
 class Sub(Binary):

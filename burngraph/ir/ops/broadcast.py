@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from burngraph.ir.value import Emit, Value
 
 def check_axes(op: Op, axes: tuple[int, ...], rank: int) -> None:
     """Raise ShapeError unless `axes` are ascending and within `rank`: one spelling for one set of axes."""
-    if any(not 0 <= a < rank for a in axes) or any(a >= b for a, b in zip(axes, axes[1:], strict=False)):
+    if any(not 0 <= a < rank for a in axes) or any(a >= b for a, b in pairwise(axes)):
         raise ShapeError(f"{op.name}: axes {axes} are not ascending axes of an array of rank {rank}")
 
 
@@ -127,9 +128,7 @@ def repeat_leading(emit: Emit, value: Value, size: int) -> Value:
     return emit(Broadcast((size, *value.shape), (0,)), value)
 
 
-def add_leading_axis(
-    emit: Emit, operands: Sequence[Value | None], is_batched: Sequence[bool]
-) -> tuple[Value | None, ...]:
+def add_leading_axis(emit: Emit, operands: Sequence[Value | None], is_batched: Sequence[bool]) -> tuple[Value | None, ...]:
     """The operands, all with the leading batch axis: those that lack it are repeated. Absent ones stay None."""
     sizes = {v.shape[0] for v, flag in zip(operands, is_batched, strict=True) if flag and v is not None}
     (size,) = sizes

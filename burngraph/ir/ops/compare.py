@@ -1,6 +1,7 @@
 """Comparisons, which give bool, and select, which takes it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from burngraph.ir.value import Emit, Value
 class Comparison(Binary):
     """Base: two arrays of one shape and dtype give bool of that shape. With a nan every answer but not_equal's is False."""
 
-    kinds = ("bool", *REAL)
+    kinds: ClassVar[tuple[str, ...]] = ("bool", *REAL)
     locally_constant = True
 
     def result_type(self, operand: TensorType) -> TensorType:
@@ -30,7 +31,7 @@ class Equal(Comparison):
 
     name = "equal"
     ufunc = np.equal
-    kinds = ANY
+    kinds: ClassVar[tuple[str, ...]] = ANY
 
 
 @register
@@ -40,7 +41,7 @@ class NotEqual(Comparison):
 
     name = "not_equal"
     ufunc = np.not_equal
-    kinds = ANY
+    kinds: ClassVar[tuple[str, ...]] = ANY
 
 
 @register

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from burngraph.ir.builder import Builder, infer_types
+from burngraph.ir.builder import Builder
 from burngraph.ir.graph import Graph
 from burngraph.ir.interpret import decomposed
 from burngraph.ir.op import FREE, Cost, Op, Permuted

@@ -121,6 +121,11 @@ def dilate_and_pad(x: Array, step: Ints, low: Ints, high: Ints) -> Array:
     return padded[(slice(None), *cuts)]
 
 
+def at_tap(k: Ints) -> tuple[Any, ...]:
+    """The index of kernel position k in weights [Co, *K, Ci]."""
+    return (slice(None), *k)
+
+
 def by_group(x: Array, groups: int) -> Array:
     """x[..., C] as [groups, prod(...), C / groups]."""
     return np.moveaxis(x.reshape(prod(x.shape[:-1]), groups, x.shape[-1] // groups), 1, 0)
@@ -168,7 +173,7 @@ class Conv(Convolution):
         per_group = w.shape[0] // self.groups
         total = np.zeros((self.groups, x.shape[0] * prod(output), per_group), x.dtype)
         for k, entries in self.taps(x, kernel, output):
-            tap = w[(slice(None), *k)].reshape(self.groups, per_group, w.shape[-1])
+            tap = w[at_tap(k)].reshape(self.groups, per_group, w.shape[-1])
             total += entries @ tap.swapaxes(1, 2)
         return np.moveaxis(total, 0, 1).reshape(x.shape[0], *output, w.shape[0])
 
@@ -233,7 +238,7 @@ class ConvWeightGrad(Convolution):
         w_bar = np.zeros((channels_out, *self.kernel, x.shape[-1] // self.groups), x.dtype)
         rows = by_group(y_bar, self.groups).swapaxes(1, 2)
         for k, entries in self.taps(x, self.kernel, y_bar.shape[1:-1]):
-            w_bar[(slice(None), *k)] = (rows @ entries).reshape(channels_out, w_bar.shape[-1])
+            w_bar[at_tap(k)] = (rows @ entries).reshape(channels_out, w_bar.shape[-1])
         return w_bar
 
     def transpose(self, emit: Emit, into: int, y_bar: tuple[Value, ...] | Value, *operands: Value) -> Value:
@@ -276,9 +281,7 @@ def input_cotangent(emit: Emit, op: Convolution, x: TensorType, w: Value, y_bar:
     axes = range(len(kernel))
     spatial, output = x.shape[1:-1], y_bar.shape[1:-1]
     low = tuple((kernel[i] - 1) * op.dilation[i] - op.pad_low[i] for i in axes)
-    high = tuple(
-        (spatial[i] - 1) * op.input_dilation[i] + op.pad_low[i] - (output[i] - 1) * op.stride[i] for i in axes
-    )
+    high = tuple((spatial[i] - 1) * op.input_dilation[i] + op.pad_low[i] - (output[i] - 1) * op.stride[i] for i in axes)
     mirrored = Conv(
         stride=op.input_dilation,
         pad_low=low,

@@ -3,12 +3,13 @@ clamped into range, so that no index reads outside."""
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from burngraph.errors import DTypeError, ShapeError
 from burngraph.ir.op import Cost, Op, Permuted, register
-from burngraph.ir.ops.broadcast import Broadcast, add_leading_axis, extended, repeat_leading, without
+from burngraph.ir.ops.broadcast import Broadcast, add_leading_axis, repeat_leading, without
 from burngraph.ir.ops.movement import Permute, Reshape
 from burngraph.ir.ops.pointwise import widened
 from burngraph.ir.permutation import Perm, identity, inverse
@@ -144,7 +145,8 @@ class AddAt(Op):
         updates = widened(updates)
         out = np.zeros((*updates.shape[: self.axis], self.size, *updates.shape[after:]), updates.dtype)
         if updates.size:
-            np.add.at(out, (*(slice(None),) * self.axis, positions(indices, self.size)), updates)
+            at: Any = (*(slice(None),) * self.axis, positions(indices, self.size))
+            np.add.at(out, at, updates)
         return out
 
     def transpose(self, emit: Emit, into: int, y_bar: Value, updates: Value, indices: Value) -> Value:
@@ -246,7 +248,7 @@ class AddAlong(Op):
     def reference(self, updates: Array, indices: Array) -> Array:
         updates = widened(updates)
         out = np.zeros((*updates.shape[: self.axis], self.size, *updates.shape[self.axis + 1 :]), updates.dtype)
-        at = list(np.indices(updates.shape, sparse=True))
+        at: list[Any] = list(np.indices(updates.shape, sparse=True))
         at[self.axis] = positions(indices, self.size)
         np.add.at(out, tuple(at), updates)
         return out

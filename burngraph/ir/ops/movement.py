@@ -279,9 +279,7 @@ class Pad(Op):
 
     def _cut(self, shape: tuple[int, ...]) -> Slice:
         """The slice that takes an operand of `shape` back out of the result."""
-        stop = tuple(
-            low + (d and 1 + (d - 1) * (gap + 1)) for low, d, gap in zip(self.low, shape, self.interior, strict=True)
-        )
+        stop = tuple(low + (d and 1 + (d - 1) * (gap + 1)) for low, d, gap in zip(self.low, shape, self.interior, strict=True))
         return Slice(self.low, stop, tuple(gap + 1 for gap in self.interior))
 
     def transpose(self, emit: Emit, into: int, y_bar: Value, x: Value, fill: Value) -> Value:

@@ -259,9 +259,7 @@ class BatchNormInference(OverChannels):
     axis: int
     eps: float
 
-    def infer(
-        self, x: TensorType, mean: TensorType, var: TensorType, weight: TensorType, bias: TensorType
-    ) -> TensorType:
+    def infer(self, x: TensorType, mean: TensorType, var: TensorType, weight: TensorType, bias: TensorType) -> TensorType:
         return self.check_channels(x=x, mean=mean, var=var, weight=weight, bias=bias)
 
     def decompose(self, emit: Emit, x: Value, mean: Value, var: Value, weight: Value, bias: Value) -> Value:
@@ -281,9 +279,7 @@ class BatchNormInference(OverChannels):
             None if weight_dot is None else emit(Mul(), rstd, weight_dot),
             None if var_dot is None else emit(Mul(), scaled(emit, -0.5, cube), var_dot),
         )
-        shift_dot = total(
-            emit, bias_dot, None if mean_dot is None else emit(Mul(), emit(Neg(), scale), mean_dot)
-        )
+        shift_dot = total(emit, bias_dot, None if mean_dot is None else emit(Mul(), emit(Neg(), scale), mean_dot))
         through_scale = None
         if scale_dot is not None:
             c = emit(Sub(), x, self.per_channel(emit, mean, x))

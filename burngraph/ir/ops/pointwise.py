@@ -7,8 +7,8 @@ import numpy as np
 
 from burngraph.errors import DTypeError, ShapeError
 from burngraph.ir.op import Cost, Op, Permuted
-from burngraph.ir.ops.constant import Splat
 from burngraph.ir.ops.broadcast import add_leading_axis
+from burngraph.ir.ops.constant import Splat
 from burngraph.ir.permutation import Perm
 from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value

@@ -301,8 +301,8 @@ class AvgPool(Pool):
 
     def _real_entries(self, emit: Emit, i: int, length: int) -> Value:
         """f32[n]: entries that are not padding, in each window along axes[i]; 1 where there are none."""
-        fields = (self.size, self.stride, self.pad_low, self.pad_high)
-        along = AvgPool((0,), *(field[i : i + 1] for field in fields), count_include_pad=True)
+        size, stride, low, high = (f[i : i + 1] for f in (self.size, self.stride, self.pad_low, self.pad_high))
+        along = AvgPool((0,), size, stride, low, high, count_include_pad=True)
         counts = emit(Sum((1,)), along.windows(emit, emit(Splat(1.0, TensorType(F32, (length,)))), 0))
         return emit(Maximum(), counts, emit(Splat(1.0, counts.type)))
 

@@ -13,19 +13,22 @@ from burngraph.ir.types import U32, Array, TensorType
 from burngraph.ir.value import Emit, Value
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = np.uint32(0x1BD11BDA)
+_PARITY = 0x1BD11BDA
 
 
-def threefry(key: Array, first: Array, second: Array) -> tuple[Array, Array]:
-    """Two arrays of u32 from a key u32[2] and two arrays of u32 counters."""
+def threefry(key: Any, first: Any, second: Any) -> tuple[Any, Any]:
+    """Two arrays of u32 from a key u32[2] and two arrays of u32 counters; any arrays that keep u32 with Python ints.
+
+    Source   Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011), 20 rounds
+    """
     schedule = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
     a, b = first + schedule[0], second + schedule[1]
     for block in range(5):
         for rotation in _ROTATIONS[block % 2]:
             a = a + b
-            b = ((b << np.uint32(rotation)) | (b >> np.uint32(32 - rotation))) ^ a
+            b = ((b << rotation) | (b >> (32 - rotation))) ^ a
         a = a + schedule[(block + 1) % 3]
-        b = b + schedule[(block + 2) % 3] + np.uint32(block + 1)
+        b = b + schedule[(block + 2) % 3] + (block + 1)
     return a, b
 
 

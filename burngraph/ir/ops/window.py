@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -47,9 +48,7 @@ class Sliding(Op):
         """axes, size, stride and dilation for an array permuted by `perm`, with the window axes in another order."""
         now = inverse(perm)
         axes = tuple(now[self.axes[i]] for i in windows_order)
-        size, stride, dilation = (
-            tuple(field[i] for i in windows_order) for field in (self.size, self.stride, self.dilation)
-        )
+        size, stride, dilation = (tuple(field[i] for i in windows_order) for field in (self.size, self.stride, self.dilation))
         return axes, size, stride, dilation
 
 
@@ -114,7 +113,7 @@ class Windows(Sliding):
     def reference(self, x: Array) -> Array:
         out = np.empty(self.windows_shape(x.shape), x.dtype)
         for index, place in self.taps(x.shape):
-            out[(..., *place)] = x[index]
+            out[_trailing(place)] = x[index]
         return out
 
     def transpose(self, emit: Emit, into: int, y_bar: Value, x: Value) -> Value:
@@ -168,7 +167,7 @@ class Fold(Sliding):
         x = widened(x)
         out = np.zeros(self.shape, x.dtype)
         for index, place in self.taps(self.shape):
-            out[index] += x[(..., *place)]
+            out[index] += x[_trailing(place)]
         return out
 
     def transpose(self, emit: Emit, into: int, y_bar: Value, x: Value) -> Value:
@@ -190,3 +189,8 @@ class Fold(Sliding):
 
     def cost(self, x: TensorType) -> Cost:
         return Cost(x.size, x.bytes, self.infer(x).bytes)
+
+
+def _trailing(place: Ints) -> tuple[Any, ...]:
+    """The index of one entry on the last axes."""
+    return (..., *place)

@@ -76,9 +76,7 @@ class _Reader:
         graph = Graph(str(tree.token)[1:], params, nodes, results, kinds)
         declared = tuple(map(self.tensor_type, tree.result_types))
         if graph.result_types != declared:
-            self.fail(
-                tree.return_token, f"{tree.token!s} returns {_listed(graph.result_types)}, declared {_listed(declared)}"
-            )
+            self.fail(tree.return_token, f"{tree.token!s} returns {_listed(graph.result_types)}, declared {_listed(declared)}")
         try:
             verify_kinds(graph)
         except BurngraphError as error:
