@@ -163,7 +163,7 @@ def lower_add_along(mx: Any, op: AddAlong, updates: Any, indices: Any) -> Any:
 @lowers(RandomBits)
 def lower_random_bits(mx: Any, op: RandomBits, key: Any) -> Any:
     _one_key(op, key)
-    n = math.prod(op.shape)
+    n = prod(op.shape)
     if n % 2 == 0:  # splitting is how MLX shows its raw words, always an even number of them
         return mx.random.split(key, n // 2).reshape(op.shape)
     half = n // 2

@@ -30,7 +30,7 @@ ENTRYWISE = (Elementwise, Select, Cast)  # operands and result of one shape, whi
 
 def factor_contractions(graph: Graph) -> Graph:
     """Rewrite matmuls of flattened values as `dot`; `graph` itself unless that lowers the cost of layout changes."""
-    if not any(isinstance(node.op, Matmul) for node in graph.nodes):
+    if not any(isinstance(node.op, Matmul | Dot) for node in graph.nodes):
         return graph
     factoring = _Factoring(graph)
     for node in graph.nodes:
@@ -60,7 +60,7 @@ class _Factoring(Rewriter):
             self._visit_reshape(node)
         elif isinstance(node.op, ENTRYWISE) and any(v in self.unflattened for v in self._present(node)):
             self._visit_elementwise(node)
-        elif not (isinstance(node.op, Matmul) and self._visit_matmul(node)):
+        elif not (isinstance(node.op, Matmul | Dot) and self._visit_contraction(node, node.op)):
             self.copy(node)
             self.origin[self.nodes[-1].results[0]] = self.nodes[-1]
 
@@ -86,12 +86,16 @@ class _Factoring(Rewriter):
         whole = self(node.op, *(self._split(v, shape) for v in operands))
         self.replace(node, self._flattened(whole, node.results[0].shape))
 
-    def _visit_matmul(self, node: Node) -> bool:
-        """Emit a dot if an axis of an operand or of the result is a merged one. False leaves the matmul alone."""
+    def _visit_contraction(self, node: Node, op: Matmul | Dot) -> bool:
+        """Emit a dot if an axis of an operand or of the result is a merged one. False leaves the product of matrices alone."""
         x, y = self._present(node)
-        if len(x.shape) != 2:
+        over_x, over_y = ((1,), (0,)) if isinstance(op, Matmul) else (op.x_axes, op.y_axes)
+        if len(x.shape) != 2 or len(y.shape) != 2 or len(over_x) != 1:
             return False
-        (rows, inner_x), (inner_y, columns) = self._axis_groups(x), self._axis_groups(y)
+        (at_x,), (at_y,) = over_x, over_y
+        groups_x, groups_y = self._axis_groups(x), self._axis_groups(y)
+        rows, inner_x = groups_x[1 - at_x], groups_x[at_x]
+        columns, inner_y = groups_y[1 - at_y], groups_y[at_y]
         inner = max(inner_x, inner_y, key=len)
         asked = self.asked.get(node.results[0])
         groups = None if asked is None else merged_groups(asked, node.results[0].shape)
@@ -99,8 +103,8 @@ class _Factoring(Rewriter):
             rows, columns = max(rows, groups[0], key=len), max(columns, groups[1], key=len)
         if len(rows) == len(inner) == len(columns) == 1:
             return False
-        whole_x, x_axes = self._operand(x, (rows, inner), contracted=1)
-        whole_y, y_axes = self._operand(y, (inner, columns), contracted=0)
+        whole_x, x_axes = self._operand(x, (rows, inner) if at_x == 1 else (inner, rows), contracted=at_x)
+        whole_y, y_axes = self._operand(y, (columns, inner) if at_y == 1 else (inner, columns), contracted=at_y)
         self.changed = True
         whole = self(Dot(x_axes, y_axes), whole_x, whole_y)
         self.replace(node, self._flattened(whole, node.results[0].shape))
