@@ -3,7 +3,6 @@
 import mlx.core as mx
 import mlx.optimizers as optim
 import numpy as np
-import pytest
 
 import burngraph as bg
 from examples import digits
@@ -30,7 +29,6 @@ def test_losses_equal_hand_written_channels_last_over_20_steps():
     np.testing.assert_allclose(ours, peer, rtol=1e-4)
 
 
-@pytest.mark.xfail(strict=True, reason="factor-contractions does not see dot, so the flattened activation is permuted")
 def test_training_step_has_no_interior_permutes():
     images, _, labels, _ = digits.data()
     step = bg.compile(bg.value_and_grad(digits.loss, has_aux=True))

@@ -117,7 +117,7 @@ class _Emission:
     def _where(self, root: Root, key: Key, reader: int) -> Where:
         if not root.is_data:
             return "parameter"
-        if root.producer is None:
+        if self._only_a_parameter(root):
             return "entry"
         readers = [
             (index, position)
@@ -126,6 +126,15 @@ class _Emission:
             if perm is not None and root.key(perm) == key
         ]
         return "exit" if all(self._only_returned(index) for index, _ in readers) else "interior"
+
+    def _only_a_parameter(self, root: Root) -> bool:
+        """Whether the value is a parameter, or one seen through reshapes."""
+        while root.producer is not None:
+            node = self.problem.nodes[root.producer]
+            if not isinstance(node.op, Reshape):
+                return False
+            root = self.problem.views[node.values_read[0]][0]
+        return True
 
     def _only_returned(self, index: int) -> bool:
         """Whether the node is a reshape that leads nowhere but to the graph's results."""

@@ -17,9 +17,9 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
     ("inline-calls", inline_calls),  # first: the other passes look at one flat graph
     ("fold-constants", fold_constants),
     ("merge-movement", merge_movement),
+    ("factor-contractions", factor_contractions),  # before layout: a flattened activation would be a wall to it
     ("share-equal-nodes", share_equal_nodes),  # before layout, which charges a copy once per value
     ("drop-unread-nodes", drop_unread_nodes),  # before layout, so that dead readers force nothing
-    ("factor-contractions", factor_contractions),  # before layout: a flattened activation would be a wall to it
     (LAYOUT, eliminate_layout),
     ("merge-movement-again", merge_movement),  # permutes of parameters meet here
     ("share-equal-nodes-again", share_equal_nodes),

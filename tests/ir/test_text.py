@@ -1,6 +1,5 @@
 """Text: parse(print(g)) == g, whole error messages, cost linear in the number of ops."""
 
-import statistics
 import time
 
 import pytest
@@ -103,9 +102,9 @@ def test_cost_is_linear():
         times = []
         for graph in (small, large):
             laps = []
-            for _ in range(3):
-                start = time.perf_counter()
+            for _ in range(5):
+                start = time.process_time()
                 work(graph)
-                laps.append(time.perf_counter() - start)
-            times.append(statistics.median(laps))
+                laps.append(time.process_time() - start)
+            times.append(min(laps))  # the lap that other work on the machine disturbed least
         assert times[1] < 15 * times[0], name

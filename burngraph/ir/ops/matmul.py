@@ -115,15 +115,18 @@ class Dot(Product):
         return out if labels == identity(len(labels)) else emit(Permute(inverse(labels)), out)
 
     def permuted(self, operand_types: tuple[TensorType, ...], index: int, perm: Perm) -> Permuted | None:
-        """Any order of either operand's axes; of the result's, as long as x's axes stay before y's."""
+        """Any order of either operand's axes; of the result's, as long as x's axes stay before y's.
+
+        The contracted axes of the other operand follow, so that both keep one order and neither is copied to multiply.
+        """
         x_rank, y_rank = (t.rank for t in operand_types)
         kept_x, kept_y = without(self.x_axes, x_rank), without(self.y_axes, y_rank)
         n = len(kept_x)
         x_perm, y_perm = identity(x_rank), identity(y_rank)
         if index == 0:
-            x_perm = perm
+            x_perm, y_perm = perm, _followed(perm, self.x_axes, self.y_axes, y_rank)
         elif index == 1:
-            y_perm = perm
+            x_perm, y_perm = _followed(perm, self.y_axes, self.x_axes, x_rank), perm
         elif all(a < n for a in perm[:n]):
             x_perm = extended(perm[:n], kept_x, x_rank)
             y_perm = extended(tuple(a - n for a in perm[n:]), kept_y, y_rank)
@@ -148,6 +151,21 @@ class Dot(Product):
     def cost(self, x: TensorType, y: TensorType) -> Cost:
         result = self.infer(x, y)
         return Cost(2 * result.size * math.prod(x.shape[a] for a in self.x_axes), x.bytes + y.bytes, result.bytes)
+
+
+def _followed(perm: Perm, axes: tuple[int, ...], other_axes: tuple[int, ...], rank: int) -> Perm:
+    """The permutation of the other operand that reorders its contracted axes as `perm` does those in `axes`.
+
+    The identity where the two operands do not have the contracted axes in one order to begin with.
+    """
+    before = sorted(range(len(axes)), key=lambda pair: axes[pair])
+    if before != sorted(range(len(axes)), key=lambda pair: other_axes[pair]):
+        return identity(rank)
+    after = sorted(range(len(axes)), key=lambda pair: perm.index(axes[pair]))
+    result = list(range(rank))
+    for was, now in zip(before, after, strict=True):
+        result[other_axes[was]] = other_axes[now]
+    return tuple(result)
 
 
 def _batched_dot(emit: Emit, x: Value, y: Value, x_axes: tuple[int, ...], y_axes: tuple[int, ...]) -> Value:
