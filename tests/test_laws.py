@@ -1,15 +1,17 @@
 """Each aspect of an op is a law; each law runs over all samples."""
 
 from itertools import permutations, product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import burngraph.ir.ops  # noqa: F401  (fills OPS)
-from burngraph.ir.builder import infer_types
-from burngraph.ir.interpret import ArrayValue, Evaluate, decomposed, evaluate
-from burngraph.ir.op import OPS, linear_groups
+from burngraph.ir.builder import Builder, infer_types
+from burngraph.ir.interpret import ArrayValue, Evaluate, decomposed, evaluate, run
+from burngraph.ir.op import OPS, Refuses, linear_groups, operand_names
+from burngraph.passes.linearize import linearize
 from tests.samples import Sample, all_samples
 
 SAMPLES = all_samples()
@@ -53,6 +55,77 @@ def test_transpose(sample: Sample) -> None:
         bars = [op.transpose(Evaluate(), i, ArrayValue(y_bar), *operands).array for i in group]
         right = sum(np.sum(bar * point[i]) for bar, i in zip(bars, group, strict=True))
         np.testing.assert_allclose(left, right, rtol=1e-10, atol=1e-10)
+
+
+def along(op: Any, arrays: list[Any]) -> list[int]:
+    """The operands that the derivative is taken along: floats that the op does not hold constant."""
+    names = operand_names(type(op), len(arrays))
+    return [
+        i
+        for i, a in enumerate(arrays)
+        if a is not None and a.dtype == np.float64 and a.size and names[i] not in op.constant_in
+    ]
+
+
+@every_sample
+def test_linearize(sample: Sample) -> None:
+    """The derivative along a random direction, all operands together and each alone, is the central difference in f64."""
+    arrays, _ = values(sample, sample.types64())
+    moving = along(sample.op, arrays)
+    if not moving or any(a is not None and a.dtype.kind not in "fiub" for a in arrays):
+        pytest.skip("no f64 operand")
+    if any(a is not None and a.dtype.kind == "f" and a.dtype != np.float64 for a in arrays):
+        pytest.skip("16-bit floats are too coarse for a difference")
+    b = Builder("one_op")
+    params = [None if a is None else b.param(ArrayValue(a).type) for a in arrays]
+    results = b.several(sample.op, *params)
+    graph = b.build(results)
+    present = [i for i, a in enumerate(arrays) if a is not None]
+    rng, h = np.random.default_rng(2), 1e-6
+    for chosen in dict.fromkeys([tuple(moving), *((i,) for i in moving)]):
+        dots = [np.asarray(rng.uniform(-1, 1, arrays[i].shape)) for i in chosen]
+        joint = linearize(graph, [present.index(i) for i in chosen])
+        found = run(joint, *(arrays[i] for i in present), *dots)[len(results) :]
+        steps = dict(zip(chosen, dots, strict=True))
+        ahead, behind = (
+            run(graph, *(arrays[i] + sign * h * steps[i] if i in steps else arrays[i] for i in present)) for sign in (1, -1)
+        )
+        inexact = [k for k, r in enumerate(results) if r.type.dtype.is_inexact]
+        for got, k in zip(found, inexact, strict=True):
+            np.testing.assert_allclose(got, (ahead[k] - behind[k]) / (2 * h), rtol=1e-5, atol=1e-6)
+
+
+def test_permuted_acceptances_are_golden(request: pytest.FixtureRequest) -> None:
+    """How many of the permutations asked of its samples each op accepts, so that None is never the lazy answer."""
+    accepted: dict[str, list[int]] = {}
+    for sample in SAMPLES:
+        arrays, types = values(sample)
+        kinds = tuple(None if a is None else ArrayValue(a).type for a in arrays)
+        given = [(i, a.ndim) for i, a in enumerate(arrays) if a is not None] + [(~k, t.rank) for k, t in enumerate(types)]
+        answers = [sample.op.permuted(kinds, index, perm) for index, rank in given for perm in permutations(range(rank))]
+        row = accepted.setdefault(sample.op.name, [0, 0])
+        row[0] += sum(answer is not None for answer in answers)
+        row[1] += len(answers)
+    assert_golden(request, "permuted_acceptance.txt", [f"{op} {n} of {m}" for op, (n, m) in sorted(accepted.items())])
+
+
+def test_refusals_are_golden(request: pytest.FixtureRequest) -> None:
+    """Every aspect that an op refuses, and why: a new refusal shows in review as a new line."""
+    lines = [
+        f"{name}.{aspect}: {refusal.reason}"
+        for name, op in sorted(OPS.items())
+        for aspect in dir(op)
+        if isinstance(refusal := getattr(op, aspect), Refuses)
+    ]
+    assert_golden(request, "refusals.txt", lines)
+
+
+def assert_golden(request: pytest.FixtureRequest, name: str, lines: list[str]) -> None:
+    path = Path(__file__).parent / "golden" / name
+    text = "".join(line + "\n" for line in lines)
+    if request.config.getoption("--update-golden"):
+        path.write_text(text)
+    assert text == path.read_text()
 
 
 @every_sample
