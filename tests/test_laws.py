@@ -61,16 +61,14 @@ def along(op: Any, arrays: list[Any]) -> list[int]:
     """The operands that the derivative is taken along: floats that the op does not hold constant."""
     names = operand_names(type(op), len(arrays))
     return [
-        i
-        for i, a in enumerate(arrays)
-        if a is not None and a.dtype == np.float64 and a.size and names[i] not in op.constant_in
+        i for i, a in enumerate(arrays) if a is not None and a.dtype == np.float64 and a.size and names[i] not in op.constant_in
     ]
 
 
 @every_sample
 def test_linearize(sample: Sample) -> None:
     """The derivative along a random direction, all operands together and each alone, is the central difference in f64."""
-    arrays, _ = values(sample, sample.types64())
+    arrays, _ = values(sample, sample.types if sample.op.graphs() else sample.types64())
     moving = along(sample.op, arrays)
     if not moving or any(a is not None and a.dtype.kind not in "fiub" for a in arrays):
         pytest.skip("no f64 operand")

@@ -10,7 +10,7 @@ from burngraph.ir.interpret import evaluate
 from burngraph.ir.op import OPS
 from burngraph.ir.types import as_dtype
 from burngraph.lower_mlx.lower import apply_eagerly, lower
-from burngraph.lower_mlx.table import LOWERINGS, can_decompose
+from burngraph.lower_mlx.table import LOWERINGS, can_decompose, mlx_dtype
 from tests.samples import Sample, all_samples
 
 TOLERANCE = {"f16": 1e-2, "bf16": 5e-2}
@@ -25,7 +25,11 @@ def test_every_op_lowers_or_decomposes() -> None:
 def to_mlx(a):
     if a is None:
         return None
-    return mx.array(a.astype(np.float32)).astype(mx.bfloat16) if a.dtype.name == "bfloat16" else mx.array(a)
+    return (
+        mx.array(a.astype(np.float32)).astype(mx.bfloat16)
+        if a.dtype.name == "bfloat16"
+        else mx.array(a, mlx_dtype(as_dtype(a.dtype)))
+    )
 
 
 def assert_close(expected, got) -> None:

@@ -7,11 +7,11 @@ from burngraph.ir.ops.elementwise import Mul, Tanh
 from tests.samples import Sample, t
 
 
-def _product() -> Graph:
+def _product(type: str) -> Graph:
     builder = Builder("product")
-    x = builder.param(t("f32[2,3]"))
-    y = builder.param(t("f32[2,3]"))
+    x = builder.param(t(type))
+    y = builder.param(t(type))
     return builder.build([builder(Mul(), builder(Tanh(), x), y)])
 
 
-SAMPLES = [Sample(Call(_product()), (t("f32[2,3]"), t("f32[2,3]")))]
+SAMPLES = [Sample(Call(_product(type)), (t(type), t(type))) for type in ("f32[2,3]", "f64[2,3]")]
