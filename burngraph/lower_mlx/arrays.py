@@ -17,7 +17,7 @@ from burngraph.ir.ops.reduce import Any as AnyOp
 from burngraph.ir.ops.softmax import Logsumexp, Softmax
 from burngraph.ir.ops.window import Fold, Windows, window_counts
 from burngraph.ir.types import as_dtype
-from burngraph.lower_mlx.elementwise import is_float
+from burngraph.lower_mlx.elementwise import is_float, keep_where
 from burngraph.lower_mlx.table import lowers
 
 
@@ -316,11 +316,31 @@ def _chosen(mx: Any, op: Any, x: Any, y: Any) -> Iterator[tuple[tuple[slice, ...
         inside = mx.pad(mx.ones(x.shape, dtype=mx.bool_), pads, constant_values=mx.array(False))
     found = None
     for tap in _taps(op, op.padded_shape(x.shape), op.dilation):
-        hit = (padded[tap] == y) | mx.isnan(padded[tap])
+        entry = padded[tap]
+        hit = (entry == y) | (entry != entry)
         if inside is not None:
             hit = hit & inside[tap]
         yield tap, hit if found is None else hit & ~found
         found = hit if found is None else found | hit
+
+
+def _kept(mx: Any, mask: Any, x: Any, dtype: Any) -> Any:
+    return keep_where(mx, mask, x, dtype) if is_float(mx, dtype) else mx.where(mask, x, 0)
+
+
+def _tiles(op: PoolRoute, shape: tuple[int, ...]) -> bool:
+    """Whether the windows cover every entry exactly once."""
+    plain = op.stride == op.size and not any((*op.pad_low, *op.pad_high)) and all(d == 1 for d in op.dilation)
+    return plain and all(shape[axis] % size == 0 for axis, size in zip(op.axes, op.size, strict=True))
+
+
+def _interleaved(mx: Any, op: PoolRoute, parts: list[Any], shape: tuple[int, ...]) -> Any:
+    """One array of tiles from one array per place in the tile, places row by row in the order of `axes`."""
+    now = list(shape)
+    for axis, size in reversed(list(zip(op.axes, op.size, strict=True))):
+        now[axis] *= size
+        parts = [mx.stack(parts[i : i + size], axis=axis + 1).reshape(tuple(now)) for i in range(0, len(parts), size)]
+    return parts[0]
 
 
 @lowers(PoolSelect)
@@ -329,15 +349,18 @@ def lower_pool_select(mx: Any, op: PoolSelect, x: Any, y: Any, x_dot: Any) -> An
     padded = mx.pad(x_dot, pads) if any((*op.pad_low, *op.pad_high)) else x_dot
     total = None
     for tap, mask in _chosen(mx, op, x, y):
-        term = mx.where(mask, padded[tap], 0)
+        term = _kept(mx, mask, padded[tap], x_dot.dtype)
         total = term if total is None else total + term
     return total
 
 
 @lowers(PoolRoute)
 def lower_pool_route(mx: Any, op: PoolRoute, x: Any, y: Any, y_bar: Any) -> Any:
+    routed = [(tap, _kept(mx, mask, y_bar, y_bar.dtype)) for tap, mask in _chosen(mx, op, x, y)]
+    if _tiles(op, x.shape):
+        return _interleaved(mx, op, [part for _, part in routed], y.shape)
     low, _ = op.padding(len(x.shape))
     total = mx.zeros(op.padded_shape(x.shape), dtype=y_bar.dtype)
-    for tap, mask in _chosen(mx, op, x, y):
-        total = total.at[tap].add(mx.where(mask, y_bar, 0))
+    for tap, part in routed:
+        total = total.at[tap].add(part)
     return total[tuple(slice(a, a + n) for a, n in zip(low, x.shape, strict=True))]

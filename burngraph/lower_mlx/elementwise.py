@@ -1,5 +1,6 @@
 """Elementwise ops, comparisons, casts and sources in MLX."""
 
+import math
 from typing import Any
 
 from burngraph.ir.op import OPS, Op
@@ -21,6 +22,25 @@ FOLDS_SCALARS = (Add, Sub, Mul, Select, Equal, NotEqual, Less, LessEqual, Greate
 
 enter_names({OPS[name]: name for name in SAME_NAME.split()} | {OPS[name]: mlx for name, mlx in RENAMED.items()})
 enter_names({Select: "where"})
+
+_BITS = {"float16": "uint16", "bfloat16": "uint16", "float32": "uint32", "float64": "uint64"}
+
+
+def keep_where(mx: Any, mask: Any, x: Any, dtype: Any) -> Any:
+    """`x`, of float `dtype`, where `mask` holds, and +0 elsewhere, bit for bit; shapes equal or broadcasting.
+
+    MLX's `where` reads entry by entry on a CPU; and-ing the bits with 0 or all ones takes a third of its time.
+    """
+    bits = getattr(mx, _BITS[str(dtype).rpartition(".")[2]])
+    return mx.bitwise_and(x.view(bits), mx.negative(mask.astype(bits))).view(dtype)
+
+
+@lowers(Select, target="cpu")
+def lower_select_on_cpu(mx: Any, op: Select, mask: Any, x: Any, y: Any) -> Any:
+    is_plus_zero = isinstance(y, int | float) and y == 0 and math.copysign(1, y) > 0
+    if is_plus_zero and not isinstance(x, bool | int | float | complex) and is_float(mx, x.dtype) and x.shape == mask.shape:
+        return keep_where(mx, mask, x, x.dtype)
+    return mx.where(mask, x, y)
 
 
 def _infix(op_class: type[Op], symbol: str) -> None:

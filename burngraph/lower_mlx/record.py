@@ -52,6 +52,9 @@ class Recorded:
     def reshape(self, shape: Any) -> "Recorded":
         return _method(self, "reshape", (shape,), {})
 
+    def view(self, dtype: Any) -> "Recorded":
+        return _method(self, "view", (dtype,), {})
+
     def transpose(self, axes: Any) -> "Recorded":
         return _method(self, "transpose", (axes,), {})
 
