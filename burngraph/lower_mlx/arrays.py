@@ -75,12 +75,17 @@ def _reducing(op_class: type, name: str) -> None:
     def rule(mx: Any, op: Any, x: Any) -> Any:
         if not op.axes:
             return x
+        if 0 in x.shape and name in _EMPTY:  # MLX 0.32's reductions of nothing sometimes never return on a CPU
+            kept = tuple(n for axis, n in enumerate(x.shape) if axis not in op.axes)
+            return mx.full(kept, _EMPTY[name], dtype=x.dtype)
         if name in ("sum", "prod") and x.dtype in (mx.float16, mx.bfloat16):  # MLX would accumulate in 16 bits
             return getattr(mx, name)(x.astype(mx.float32), axis=op.axes).astype(x.dtype)
         out = getattr(mx, name)(x, axis=op.axes)
         is_widened = name in ("sum", "prod") and x.dtype in (mx.int8, mx.int16, mx.uint8, mx.uint16)
         return out.astype(x.dtype) if is_widened else out
 
+
+_EMPTY = {"sum": 0, "prod": 1, "all": True, "any": False}
 
 for _class, _name in ((Sum, "sum"), (Prod, "prod"), (Max, "max"), (Min, "min"), (All, "all"), (AnyOp, "any")):
     _reducing(_class, _name)
