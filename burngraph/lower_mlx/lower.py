@@ -14,6 +14,7 @@ from burngraph.ir.ops.compare import Select
 from burngraph.ir.ops.composite import decomposition
 from burngraph.ir.ops.constant import Splat, Weight
 from burngraph.ir.ops.pointwise import Elementwise
+from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.target import CPU, Target
 from burngraph.ir.types import TensorType, as_dtype
 from burngraph.ir.value import Value
@@ -54,7 +55,7 @@ def inline_composites(graph: Graph, target: Target) -> Graph:
 
     while any(not isinstance(n.op, Weight) and find_rule(n.op, target.name) is None for n in graph.nodes):
         graph = rewrite(graph, rule)
-    return graph
+    return share_equal_nodes(graph)  # a composite and its derivative compute some things alike
 
 
 def apply_eagerly(op: Op, *operands: Any) -> tuple[Any, ...]:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from burngraph.errors import BurngraphError, InputError
 from burngraph.ir.graph import Graph
+from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.verify import verify
 from burngraph.passes.eliminate_layout import eliminate_layout
 from burngraph.passes.factor_contractions import factor_contractions
 from burngraph.passes.merge_movement import merge_movement
-from burngraph.passes.simplify import drop_unread_nodes, fold_constants, inline_calls, share_equal_nodes
+from burngraph.passes.simplify import drop_unread_nodes, fold_constants, inline_calls
 
 Pass = Callable[[Graph], Graph]
 LAYOUT = "eliminate-layout"

@@ -106,12 +106,12 @@ def vjp(graph: Graph, wrt: Sequence[int]) -> Graph:
 
 def value_and_gradient(graph: Graph, wrt: Sequence[int], loss: int = 0) -> Graph:
     """`graph`'s results, then the gradient of the scalar result `loss` for each parameter in `wrt`."""
-    joint = vjp(graph, wrt)
+    joint = linearize(graph, wrt)
+    n_params, n_results = len(graph.params), len(graph.results)
+    inexact = [index for index, value in enumerate(graph.results) if value.type.dtype.is_inexact]
+    loss_dot = joint.results[n_results + inexact.index(loss)]  # the other tangents would only carry zeros back
+    joint = Graph(joint.name, joint.params, joint.nodes, [*joint.results[:n_results], loss_dot], joint.kinds)
+    reverse = transpose(joint, range(n_params, len(joint.params)), [n_results])
     builder = Builder(graph.name)
     params = [builder.param(p.type, p.name, kind) for p, kind in zip(graph.params, graph.kinds, strict=True)]
-    seeds = [
-        builder(Splat(1.0 if index == loss else 0.0, value.type))
-        for index, value in enumerate(graph.results)
-        if value.type.dtype.is_inexact
-    ]
-    return builder.build(inline(builder, joint, [*params, *seeds]))
+    return builder.build(inline(builder, reverse, [*params, builder(Splat(1.0, loss_dot.type))]))

@@ -2,8 +2,9 @@
 
 import pytest
 
+from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.text import parse
-from burngraph.passes.simplify import drop_unread_nodes, fold_constants, inline_calls, share_equal_nodes
+from burngraph.passes.simplify import drop_unread_nodes, fold_constants, inline_calls
 
 CASES = {
     "fold splats": (

@@ -6,7 +6,7 @@ from typing import Any
 from burngraph.errors import DTypeError, ShapeError
 from burngraph.ir.op import Cost, Permuted, Tangent, register
 from burngraph.ir.ops.broadcast import Broadcast, Sum, add_leading_axis, extended, renumbered, without
-from burngraph.ir.ops.elementwise import Add, Mul, Neg, Rsqrt, Sqrt, Square, Sub, scaled, splat_like
+from burngraph.ir.ops.elementwise import Add, Mul, Neg, Rsqrt, Square, Sub, scaled, splat_like
 from burngraph.ir.ops.movement import Permute, Reshape
 from burngraph.ir.ops.precision import WideComposite
 from burngraph.ir.permutation import Perm, identity, inverse, restrict
@@ -218,24 +218,26 @@ class BatchNorm(OverChannels):
         self, emit: Emit, x: Value, weight: Value, bias: Value, out: Value, mean: Value, var: Value,
         x_dot: Tangent, weight_dot: Tangent, bias_dot: Tangent,
     ) -> tuple[Tangent, Tangent, Tangent]:  # fmt: skip
-        """In terms of xhat = (x - mean) * rstd, so that the statistics are taken from the results and not again."""
+        """In terms of c = x - mean and the statistics among the results, so that neither is computed again.
+
+        Per channel, with u = weight * rstd * x_dot:  out_dot = u - mean(u) - c * rstd^2 * mean(c * u) + ...
+        The scale is applied to x_dot and not to the difference, so that in the transpose the sums over out_bar and
+        c * out_bar are the gradients of bias and weight too, and are taken once.
+        """
         axes = without((self.axis,), x.type.rank)
         mean_dot = var_dot = through_x = through_weight = through_bias = None
         if x_dot is not None or weight_dot is not None:
             rstd = rsqrt_of(emit, var, self.eps)
             c = emit(Sub(), x, self.per_channel(emit, mean, x))
-            xhat = emit(Mul(), c, self.per_channel(emit, rstd, x))
             if weight_dot is not None:
-                through_weight = emit(Mul(), xhat, self.per_channel(emit, weight_dot, x))
+                through_weight = emit(Mul(), c, self.per_channel(emit, emit(Mul(), rstd, weight_dot), x))
             if x_dot is not None:
+                u = emit(Mul(), self.per_channel(emit, emit(Mul(), weight, rstd), x), x_dot)
+                along = emit(Mul(), emit(Mul(), rstd, rstd), mean_over(emit, emit(Mul(), c, u), axes))
+                level = emit(Sub(), u, self.per_channel(emit, mean_over(emit, u, axes), x))
+                through_x = emit(Sub(), level, emit(Mul(), c, self.per_channel(emit, along, x)))
                 mean_dot = mean_over(emit, x_dot, axes)
-                along = mean_over(emit, emit(Mul(), xhat, x_dot), axes)
-                flat = emit(Sub(), x_dot, self.per_channel(emit, mean_dot, x))
-                flat = emit(Sub(), flat, emit(Mul(), xhat, self.per_channel(emit, along, x)))
-                through_x = emit(Mul(), self.per_channel(emit, emit(Mul(), weight, rstd), x), flat)
-                # var_dot = 2 mean(c * x_dot) = 2 mean(xhat * x_dot) / rstd
-                std = emit(Sqrt(), emit(Add(), var, splat_like(emit, self.eps, var)))
-                var_dot = scaled(emit, 2.0, emit(Mul(), std, along))
+                var_dot = scaled(emit, 2.0, mean_over(emit, emit(Mul(), c, x_dot), axes))
         if bias_dot is not None:
             through_bias = self.per_channel(emit, bias_dot, x)
         return total(emit, through_x, through_weight, through_bias), mean_dot, var_dot
