@@ -1,6 +1,5 @@
 """Movement, reductions, products, indexing, random bits, windows, pools, convolutions and softmax in MLX."""
 
-from collections.abc import Iterator
 from math import prod
 from typing import Any
 
@@ -10,14 +9,12 @@ from burngraph.ir.ops.conv import Conv, ConvWeightGrad
 from burngraph.ir.ops.index import AddAlong, AddAt, Take, TakeAlong
 from burngraph.ir.ops.matmul import Dot, Matmul
 from burngraph.ir.ops.movement import Concat, Flip, Pad, Permute, Reshape, Slice
-from burngraph.ir.ops.pool import MaxPool, PoolRoute, PoolSelect, lowest
 from burngraph.ir.ops.random import RandomBits, RandomSplit, threefry
 from burngraph.ir.ops.reduce import All, ArgMax, ArgMin, Cumsum, Max, Min, Prod
 from burngraph.ir.ops.reduce import Any as AnyOp
 from burngraph.ir.ops.softmax import Logsumexp, Softmax
 from burngraph.ir.ops.window import Fold, Windows, window_counts
-from burngraph.ir.types import as_dtype
-from burngraph.lower_mlx.elementwise import is_float, keep_where
+from burngraph.lower_mlx.elementwise import is_float
 from burngraph.lower_mlx.table import lowers
 
 
@@ -189,7 +186,7 @@ def _one_key(op: Any, key: Any) -> None:
         raise LoweringError(f"{op.name}: MLX draws from one key at a time", f"key: u32{list(key.shape)}")
 
 
-def _taps(op: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> list[tuple[slice, ...]]:
+def window_taps(op: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> list[tuple[slice, ...]]:
     """For each window entry in row-major order, where it lies in an array of `shape`."""
     counts = window_counts(op, shape, steps)
     found = [[slice(None)] * len(shape)]
@@ -204,7 +201,7 @@ def _taps(op: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> list[tuple
 
 @lowers(Windows)
 def lower_windows(mx: Any, op: Windows, x: Any) -> Any:
-    stacked = mx.stack([x[tap] for tap in _taps(op, x.shape, op.dilation)], axis=-1)
+    stacked = mx.stack([x[tap] for tap in window_taps(op, x.shape, op.dilation)], axis=-1)
     return stacked.reshape(op.windows_shape(x.shape))
 
 
@@ -213,28 +210,9 @@ def lower_fold(mx: Any, op: Fold, x: Any) -> Any:
     rank = len(op.shape)
     flat = x.reshape((*x.shape[:rank], prod(op.size)))
     total = mx.zeros(op.shape, dtype=x.dtype)
-    for i, tap in enumerate(_taps(op, op.shape, op.dilation)):
+    for i, tap in enumerate(window_taps(op, op.shape, op.dilation)):
         total = total.at[tap].add(flat[..., i])
     return total
-
-
-@lowers(MaxPool)
-def lower_max_pool(mx: Any, op: MaxPool, x: Any) -> Any:
-    """Maximum of strided slices, one axis after another."""
-    shape = list(op.padded_shape(x.shape))
-    low, high = op.padding(len(shape))
-    fill = lowest(as_dtype(x.dtype))
-    y = x
-    if any((*low, *high)):
-        y = mx.pad(x, list(zip(low, high, strict=True)), constant_values=mx.array(fill, dtype=x.dtype))
-    for axis, size, stride, step in zip(op.axes, op.size, op.stride, op.dilation, strict=True):
-        count = (shape[axis] - (size - 1) * step - 1) // stride + 1
-        source = y
-        for i in range(size):
-            cut = (*(slice(None),) * axis, slice(i * step, i * step + (count - 1) * stride + 1, stride))
-            y = source[cut] if i == 0 else mx.maximum(y, source[cut])
-        shape[axis] = count
-    return y
 
 
 def _insert_zeros(mx: Any, x: Any, shape: tuple[int, ...], step: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
@@ -309,63 +287,3 @@ def lower_softmax(mx: Any, op: Softmax, x: Any) -> Any:
 @lowers(Logsumexp)
 def lower_logsumexp(mx: Any, op: Logsumexp, x: Any) -> Any:
     return mx.logsumexp(x, axis=op.axis)
-
-
-def _chosen(mx: Any, op: Any, x: Any, y: Any) -> Iterator[tuple[tuple[slice, ...], Any]]:
-    """Per window entry: where it lies in the padded x, and the bool mask of windows whose first maximum it is."""
-    pads = list(zip(*op.padding(len(x.shape)), strict=True))
-    is_padded = any((*op.pad_low, *op.pad_high))
-    padded, inside = x, None
-    if is_padded:
-        padded = mx.pad(x, pads, constant_values=mx.array(lowest(as_dtype(x.dtype)), dtype=x.dtype))
-        inside = mx.pad(mx.ones(x.shape, dtype=mx.bool_), pads, constant_values=mx.array(False))
-    found = None
-    for tap in _taps(op, op.padded_shape(x.shape), op.dilation):
-        entry = padded[tap]
-        hit = (entry == y) | (entry != entry)
-        if inside is not None:
-            hit = hit & inside[tap]
-        yield tap, hit if found is None else hit & ~found
-        found = hit if found is None else found | hit
-
-
-def _kept(mx: Any, mask: Any, x: Any, dtype: Any) -> Any:
-    return keep_where(mx, mask, x, dtype) if is_float(mx, dtype) else mx.where(mask, x, 0)
-
-
-def _tiles(op: PoolRoute, shape: tuple[int, ...]) -> bool:
-    """Whether the windows cover every entry exactly once."""
-    plain = op.stride == op.size and not any((*op.pad_low, *op.pad_high)) and all(d == 1 for d in op.dilation)
-    return plain and all(shape[axis] % size == 0 for axis, size in zip(op.axes, op.size, strict=True))
-
-
-def _interleaved(mx: Any, op: PoolRoute, parts: list[Any], shape: tuple[int, ...]) -> Any:
-    """One array of tiles from one array per place in the tile, places row by row in the order of `axes`."""
-    now = list(shape)
-    for axis, size in reversed(list(zip(op.axes, op.size, strict=True))):
-        now[axis] *= size
-        parts = [mx.stack(parts[i : i + size], axis=axis + 1).reshape(tuple(now)) for i in range(0, len(parts), size)]
-    return parts[0]
-
-
-@lowers(PoolSelect)
-def lower_pool_select(mx: Any, op: PoolSelect, x: Any, y: Any, x_dot: Any) -> Any:
-    pads = list(zip(*op.padding(len(x.shape)), strict=True))
-    padded = mx.pad(x_dot, pads) if any((*op.pad_low, *op.pad_high)) else x_dot
-    total = None
-    for tap, mask in _chosen(mx, op, x, y):
-        term = _kept(mx, mask, padded[tap], x_dot.dtype)
-        total = term if total is None else total + term
-    return total
-
-
-@lowers(PoolRoute)
-def lower_pool_route(mx: Any, op: PoolRoute, x: Any, y: Any, y_bar: Any) -> Any:
-    routed = [(tap, _kept(mx, mask, y_bar, y_bar.dtype)) for tap, mask in _chosen(mx, op, x, y)]
-    if _tiles(op, x.shape):
-        return _interleaved(mx, op, [part for _, part in routed], y.shape)
-    low, _ = op.padding(len(x.shape))
-    total = mx.zeros(op.padded_shape(x.shape), dtype=y_bar.dtype)
-    for tap, part in routed:
-        total = total.at[tap].add(part)
-    return total[tuple(slice(a, a + n) for a, n in zip(low, x.shape, strict=True))]

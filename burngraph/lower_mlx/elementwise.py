@@ -23,7 +23,7 @@ FOLDS_SCALARS = (Add, Sub, Mul, Select, Equal, NotEqual, Less, LessEqual, Greate
 enter_names({OPS[name]: name for name in SAME_NAME.split()} | {OPS[name]: mlx for name, mlx in RENAMED.items()})
 enter_names({Select: "where"})
 
-_BITS = {"float16": "uint16", "bfloat16": "uint16", "float32": "uint32", "float64": "uint64"}
+BITS = {"float16": "uint16", "bfloat16": "uint16", "float32": "uint32", "float64": "uint64"}
 
 
 def keep_where(mx: Any, mask: Any, x: Any, dtype: Any) -> Any:
@@ -31,7 +31,7 @@ def keep_where(mx: Any, mask: Any, x: Any, dtype: Any) -> Any:
 
     MLX's `where` reads entry by entry on a CPU; and-ing the bits with 0 or all ones takes a third of its time.
     """
-    bits = getattr(mx, _BITS[str(dtype).rpartition(".")[2]])
+    bits = getattr(mx, BITS[str(dtype).rpartition(".")[2]])
     return mx.bitwise_and(x.view(bits), mx.negative(mask.astype(bits))).view(dtype)
 
 

@@ -19,6 +19,7 @@ from burngraph.ir.target import CPU, Target
 from burngraph.ir.types import TensorType, as_dtype
 from burngraph.ir.value import Value
 from burngraph.lower_mlx import arrays as _arrays  # noqa: F401  (enters its rules)
+from burngraph.lower_mlx import pool as _pool  # noqa: F401  (enters its rules)
 from burngraph.lower_mlx.elementwise import FOLDS_SCALARS
 from burngraph.lower_mlx.record import Recorded, RecordingMx, is_plain_name, literal, operand, statements
 from burngraph.lower_mlx.table import find_rule, mlx_dtype
