@@ -70,6 +70,7 @@ class Entry(NamedTuple):
     prepared: Any
     captured: list[Any]
     out_tree: TreeDef | None
+    bound: dict[str, Any]  # the array objects that `prepared` was made from, by key
 
 
 class CacheInfo(NamedTuple):
@@ -89,7 +90,7 @@ class Program:
         self._cache: OrderedDict[Any, Entry] = OrderedDict()
         self._last: Entry | None = None
         self._hits = self._misses = 0
-        if isinstance(fn, Graph) and not self._missing_weights(fn):
+        if isinstance(fn, Graph) and not verify and not self._missing_weights(fn):
             self._last = self._build(fn, [], None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -108,6 +109,8 @@ class Program:
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], TreeDef | None]:
         arrays, entry = self._select(args, kwargs)
+        if any(self._weights.get(key, array) is not array for key, array in entry.bound.items()):
+            entry = self._rebound(entry)
         return list(entry.lowered.run(entry.prepared, (*arrays, *entry.captured))), entry.out_tree
 
     def _select(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], Entry]:
@@ -115,9 +118,9 @@ class Program:
         if not isinstance(self._fn, Graph):
             return self._entry_for(args, kwargs)
         arrays = [EVALUATOR.as_array(x) for x in args]
-        if self._last is None:
-            self._last = self._build(self._fn, [], None)
         _check(self._fn, arrays, kwargs)
+        if self._last is None:
+            self._last = self._build(self._fn, [], None, arrays)
         return arrays, self._last
 
     def _entry_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], Entry]:
@@ -172,12 +175,23 @@ class Program:
         missing = [key for key in lowered.weight_keys if key not in data]
         if missing:
             raise InputError(f"weight {missing[0]!r} has no data", "pass weights={key: array}")
-        bound = {key: EVALUATOR.as_array(data[key]) for key in lowered.weight_keys}
+        bound = {key: data[key] for key in lowered.weight_keys}
         if self._verify and inputs is not None:
-            _compare_stages(stages, inputs)
-        prepared = lowered.prepare(bound)
-        mx.eval(list(prepared))
-        return Entry(graph, stages, lowered, prepared, captured, tree)
+            _compare_stages(stages, inputs, {key: as_numpy(EVALUATOR.as_array(array)) for key, array in bound.items()})
+        prepared = lowered.prepare({key: EVALUATOR.as_array(array) for key, array in bound.items()})
+        return Entry(graph, stages, lowered, prepared, captured, tree, bound)
+
+    def _rebound(self, entry: Entry) -> Entry:
+        """The entry with `prepare` run again, because an array in `weights` is another object than it was."""
+        bound = {key: self._weights.get(key, array) for key, array in entry.bound.items()}
+        prepared = entry.lowered.prepare({key: EVALUATOR.as_array(array) for key, array in bound.items()})
+        fresh = entry._replace(prepared=prepared, bound=bound)
+        for key, cached in self._cache.items():
+            if cached is entry:
+                self._cache[key] = fresh
+                break
+        self._last = fresh
+        return fresh
 
     def _missing_weights(self, graph: Graph) -> bool:
         keys = [p.name for p, kind in zip(graph.params, graph.kinds, strict=True) if kind is ParamKind.WEIGHT]
@@ -297,12 +311,15 @@ def _check(graph: Graph, arrays: list[mx.array], kwargs: dict[str, Any]) -> None
             raise InputError(f"@{graph.name}: parameter {param!r} was given {array_type(array)}")
 
 
-def _compare_stages(stages: list[tuple[str, Graph]], inputs: list[Any]) -> None:
+def _compare_stages(stages: list[tuple[str, Graph]], inputs: list[Any], bound: Mapping[str, Any]) -> None:
     """Run the interpreter on each stage. Raises BurngraphError: names the first stage that computes something else."""
-    arrays = [as_numpy(x) for x in inputs]
-    expected = interpret.run(stages[0][1], *arrays)
+    graph = stages[0][1]
+    rest = iter(inputs)
+    kinds = zip(graph.params, graph.kinds, strict=True)
+    arrays = [bound[p.name or ""] if kind is ParamKind.WEIGHT else as_numpy(next(rest)) for p, kind in kinds]
+    expected = interpret.run(graph, *arrays, weights=bound)
     for name, graph in stages[1:]:
-        for i, (a, b) in enumerate(zip(expected, interpret.run(graph, *arrays), strict=True)):
+        for i, (a, b) in enumerate(zip(expected, interpret.run(graph, *arrays, weights=bound), strict=True)):
             wide = np.complex128 if a.dtype.kind == "c" else np.float64
             if not np.allclose(a.astype(wide), b.astype(wide), rtol=1e-3, atol=1e-5, equal_nan=True):
                 raise BurngraphError(f"pass {name} changed result {i}", "switch it off with passes=... and report it")

@@ -7,6 +7,7 @@ from typing import Any
 import mlx.core
 
 from burngraph.ir.builder import rewrite
+from burngraph.ir.collector import collector_paused
 from burngraph.ir.graph import Graph, Node, ParamKind
 from burngraph.ir.op import Op
 from burngraph.ir.ops.broadcast import Broadcast
@@ -37,9 +38,10 @@ class Lowered:
 
 def lower(graph: Graph, target: Target = CPU) -> Lowered:
     """Emit and compile. Deterministic in graph and target. Raises LoweringError for an op without a form."""
-    graph = inline_composites(graph, target)
-    emitter = _Emitter(graph, target)
-    source = emitter.source()
+    with collector_paused():
+        graph = inline_composites(graph, target)
+        emitter = _Emitter(graph, target)
+        source = emitter.source()
     scope: dict[str, Any] = {}
     exec(compile(source, f"<burngraph @{graph.name}>", "exec"), scope)
     return Lowered(source, scope["prepare"], scope["run"], tuple(emitter.keys))

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from burngraph.errors import BurngraphError, InputError
+from burngraph.ir.collector import collector_paused
 from burngraph.ir.graph import Graph
 from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.verify import verify
 from burngraph.passes.eliminate_layout import eliminate_layout
 from burngraph.passes.factor_contractions import factor_contractions
 from burngraph.passes.merge_movement import merge_movement
+from burngraph.passes.order_nodes import order_nodes
 from burngraph.passes.simplify import drop_unread_nodes, fold_constants, inline_calls
 
 Pass = Callable[[Graph], Graph]
@@ -24,7 +26,7 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
     (LAYOUT, eliminate_layout),
     ("merge-movement-again", merge_movement),  # permutes of parameters meet here
     ("share-equal-nodes-again", share_equal_nodes),
-    ("drop-unread-nodes-again", drop_unread_nodes),
+    ("order-nodes", order_nodes),  # last: the order the others leave depends on how the code was written
 )
 
 
@@ -40,12 +42,13 @@ def run_pipeline(graph: Graph, passes: Sequence[str] | None = None) -> list[tupl
     unknown = [name for name in passes or () if name not in known]
     if unknown:
         raise InputError(f"no pass {unknown[0]!r}", "passes: " + ", ".join(known))
-    stages = [("trace", verify(graph))]
-    for name, run in PIPELINE:
-        if passes is not None and name not in passes:
-            continue
-        try:
-            stages.append((name, verify(run(stages[-1][1]))))
-        except BurngraphError as error:
-            raise error.add("in pass " + name + ", after " + ", ".join(stage for stage, _ in stages)) from None
+    with collector_paused():
+        stages = [("trace", verify(graph))]
+        for name, run in PIPELINE:
+            if passes is not None and name not in passes:
+                continue
+            try:
+                stages.append((name, verify(run(stages[-1][1]))))
+            except BurngraphError as error:
+                raise error.add("in pass " + name + ", after " + ", ".join(stage for stage, _ in stages)) from None
     return stages

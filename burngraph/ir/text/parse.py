@@ -1,11 +1,9 @@
 """Text to graphs: names are looked up, attributes fitted to their op's fields, types inferred and compared."""
 
 import difflib
-import gc
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from lark import Token
@@ -13,6 +11,7 @@ from lark import Token
 import burngraph.ir.ops as _all_ops
 from burngraph.errors import BurngraphError, InputError, ParseError
 from burngraph.ir.builder import infer_types
+from burngraph.ir.collector import collector_paused
 from burngraph.ir.graph import Graph, Node, ParamKind, Source
 from burngraph.ir.op import OPS, Op, attribute_names, check_operand_count
 from burngraph.ir.ops.constant import Weight
@@ -37,25 +36,13 @@ def parse(text: str, filename: str = "<text>", weights: Mapping[str, Any] | None
     Raises     ParseError   the text breaks a rule of the grammar, of an op, or of graphs
     """
     reader = _Reader(text, filename, weights or {})
-    with _collector_paused():
+    with collector_paused():
         for each in syntax.read_syntax(text, filename):
             name = str(each.token)
             if name in reader.graphs:
                 reader.fail(each.token, f"graph {name} is defined twice")
             reader.graphs[name] = reader.graph(each)
     return reader.graphs[name]
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No garbage collection meanwhile: what parsing makes has no cycles, and scanning it again and again is superlinear."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Reader:
