@@ -124,15 +124,12 @@ class Program:
         return arrays, self._last
 
     def _entry_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], Entry]:
-        kwargs = dict(sorted(kwargs.items()))
+        arrays: list[mx.array] = []
+        if kwargs:
+            kwargs = dict(sorted(kwargs.items()))
         static = {k: v for k, v in kwargs.items() if k in self._static}
-        leaves, tree = flatten((args, {k: v for k, v in kwargs.items() if k not in static}))
-        is_tensor = [not isinstance(leaf, STATIC) and EVALUATOR.is_array(leaf) for leaf in leaves]
-        arrays = [EVALUATOR.as_array(x) for x, flag in zip(leaves, is_tensor, strict=True) if flag]
-        types = [array_type(a) for a in arrays]
-        values = tuple((type(x), repr(x) if isinstance(x, float) else x)
-                       for x, flag in zip(leaves, is_tensor, strict=True) if not flag)  # fmt: skip
-        key = (tree, tuple(is_tensor), tuple(types), values, tuple((k, type(v), v) for k, v in static.items()))
+        traced = (args, {k: v for k, v in kwargs.items() if k not in static}) if kwargs else (args, {})
+        key = (_signature(traced, arrays), tuple((k, type(v), v) for k, v in static.items()))
         try:
             found = self._cache.get(key)
         except TypeError:
@@ -144,16 +141,18 @@ class Program:
             self._cache.move_to_end(key)
         else:
             self._misses += 1
-            found = self._trace(leaves, is_tensor, tree, types, static, arrays)
+            leaves, tree = flatten(traced)
+            found = self._trace(leaves, [_is_tensor(leaf) for leaf in leaves], tree, static, arrays)
             self._cache[key] = found
             if len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
         self._last = found
         return arrays, found
 
-    def _trace(self, leaves: list[Any], is_tensor: list[bool], tree: TreeDef, types: list[TensorType],
+    def _trace(self, leaves: list[Any], is_tensor: list[bool], tree: TreeDef,
                static: dict[str, Any], arrays: list[mx.array]) -> Entry:  # fmt: skip
         fn = self._fn
+        types = [array_type(a) for a in arrays]
         assert not isinstance(fn, Graph)
 
         def on_tracers(*tracers: Any) -> Any:
@@ -283,6 +282,31 @@ def compile(
     if chosen.cache_limit_bytes:
         mx.set_cache_limit(chosen.cache_limit_bytes)  # MLX's default on CPU returns every large buffer to the system
     return Program(fn_or_graph, weights, chosen, passes, verify, tuple(static_argnames))
+
+
+def _is_tensor(leaf: Any) -> bool:
+    return not isinstance(leaf, STATIC) and EVALUATOR.is_array(leaf)
+
+
+def _signature(tree: Any, arrays: list[mx.array]) -> Any:
+    """What a call is cached by, and its arrays in the order of `flatten`; on the path of every call, so no tree is built."""
+    kind = type(tree)
+    if kind is mx.array:
+        arrays.append(tree)
+        return tree.dtype, tree.shape
+    if isinstance(tree, dict):
+        try:
+            keys = sorted(tree)
+        except TypeError:
+            keys = sorted(tree, key=str)  # `flatten` refuses such a dict, with a reason
+        return dict, tuple(keys), tuple([_signature(tree[k], arrays) for k in keys])
+    if isinstance(tree, list | tuple):
+        return kind, tuple([_signature(item, arrays) for item in tree])
+    if tree is None:
+        return None
+    if _is_tensor(tree):
+        return _signature(EVALUATOR.as_array(tree), arrays)
+    return kind, repr(tree) if isinstance(tree, float) else tree  # repr tells -0.0 from 0.0, and nan equals nan
 
 
 def _names(fn: Any, leaves: list[Any], is_tensor: list[bool], types: list[TensorType]) -> list[str | None]:

@@ -129,7 +129,7 @@ def _positions(mx: Any, indices: Any, size: int) -> Any:
     """Negative indices wrapped once, then all clamped: MLX reads and writes outside otherwise."""
     if indices.dtype in (mx.uint8, mx.uint16, mx.uint32, mx.uint64):
         return mx.minimum(indices.astype(mx.uint64), mx.array(max(size - 1, 0), dtype=mx.uint64)).astype(mx.int64)
-    wide = indices.astype(mx.int64)
+    wide = indices if indices.dtype in (mx.int32, mx.int64) else indices.astype(mx.int32)
     return mx.clip(mx.where(wide < 0, wide + size, wide), 0, max(size - 1, 0))
 
 
@@ -155,6 +155,8 @@ def lower_add_at(mx: Any, op: AddAt, updates: Any, indices: Any) -> Any:
 def lower_add_along(mx: Any, op: AddAlong, updates: Any, indices: Any) -> Any:
     shape, axis = updates.shape, op.axis
     result = (*shape[:axis], op.size, *shape[axis + 1 :])
+    if shape[axis] == 1:  # one update in each row: nothing to add up
+        return mx.put_along_axis(mx.zeros(result, dtype=updates.dtype), _positions(mx, indices, op.size), updates, axis)
     at = []
     for a, n in enumerate(shape):
         counts = mx.arange(n, dtype=mx.int64).reshape(tuple(n if i == a else 1 for i in range(len(shape))))
