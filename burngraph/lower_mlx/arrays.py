@@ -117,7 +117,8 @@ def lower_dot(mx: Any, op: Dot, x: Any, y: Any) -> Any:
     if is_float(mx, x.dtype) or x.dtype == mx.complex64:
         if op.x_axes == (len(x.shape) - 1,) and kept_x and len(y.shape) == 2:  # a linear layer
             return x @ (y if op.y_axes == (0,) else mx.transpose(y, (1, 0)))
-        return mx.tensordot(x, y, axes=[list(op.x_axes), list(op.y_axes)])
+        pairs = sorted(zip(op.x_axes, op.y_axes, strict=True))  # in x's own order, or tensordot would permute x
+        return mx.tensordot(x, y, axes=[[a for a, _ in pairs], [b for _, b in pairs]])
     k = prod(x.shape[a] for a in op.x_axes)
     outs = tuple(x.shape[a] for a in kept_x), tuple(y.shape[a] for a in kept_y)
     left = mx.transpose(x, (*kept_x, *op.x_axes)).reshape((prod(outs[0]), 1, k))

@@ -18,7 +18,7 @@ SAME_NAME = (
     "bitwise_or bitwise_xor left_shift right_shift"
 )
 RENAMED = {"neg": "negative", "pow": "power", "is_nan": "isnan", "is_inf": "isinf", "logical_xor": "not_equal"}
-FOLDS_SCALARS = (Add, Sub, Mul, Select, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual)
+FOLDS_SCALARS = (Add, Sub, Mul, Div, Select, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual)
 
 enter_names({OPS[name]: name for name in SAME_NAME.split()} | {OPS[name]: mlx for name, mlx in RENAMED.items()})
 enter_names({Select: "where"})

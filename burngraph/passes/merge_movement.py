@@ -53,6 +53,9 @@ class _Merging(Rewriter):
             return x
         if isinstance(op, Reshape):
             return self._reshaped(op, x)
+        made = self.origin.get(x)
+        if made is not None and isinstance(made.op, Splat) and not isinstance(op, Cast):
+            return self._made(Splat(made.op.value, node.results[0].type))
         return self._made(op, x)
 
     def _permuted(self, op: Permute, x: Value) -> Value:

@@ -233,9 +233,10 @@ class BatchNorm(OverChannels):
                 through_weight = emit(Mul(), c, self.per_channel(emit, emit(Mul(), rstd, weight_dot), x))
             if x_dot is not None:
                 u = emit(Mul(), self.per_channel(emit, emit(Mul(), weight, rstd), x), x_dot)
-                along = emit(Mul(), emit(Mul(), rstd, rstd), mean_over(emit, emit(Mul(), c, u), axes))
-                level = emit(Sub(), u, self.per_channel(emit, mean_over(emit, u, axes), x))
-                through_x = emit(Sub(), level, emit(Mul(), c, self.per_channel(emit, along, x)))
+                minus_mean = emit(Neg(), mean_over(emit, u, axes))  # minus signs where they are cheap: per channel
+                tilt = emit(Mul(), emit(Neg(), emit(Mul(), rstd, rstd)), mean_over(emit, emit(Mul(), c, u), axes))
+                level = emit(Add(), u, self.per_channel(emit, minus_mean, x))
+                through_x = emit(Add(), level, emit(Mul(), c, self.per_channel(emit, tilt, x)))
                 mean_dot = mean_over(emit, x_dot, axes)
                 var_dot = scaled(emit, 2.0, mean_over(emit, emit(Mul(), c, x_dot), axes))
         if bias_dot is not None:
