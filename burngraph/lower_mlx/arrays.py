@@ -282,6 +282,27 @@ def lower_conv_weight_grad(mx: Any, op: ConvWeightGrad, x: Any, y_bar: Any) -> A
     return whole[(slice(None), *(slice(None, None, -1) for _ in op.kernel))] if op.flip else whole
 
 
+@lowers(ConvWeightGrad, target="cpu")
+def lower_conv_weight_grad_on_cpu(mx: Any, op: ConvWeightGrad, x: Any, y_bar: Any) -> Any:
+    """im2col and one matmul: a view of the padded x whose rows are windows, and y_bar as it lies in memory."""
+    ones = (1,) * len(op.stride)
+    if op.groups != 1 or op.input_dilation != ones or 0 in x.shape:
+        return lower_conv_weight_grad(mx, op, x, y_bar)
+    cropped, low, high, _ = _cropped(mx, op, x)
+    is_padded = any((*low, *high))
+    padded = mx.pad(cropped, [(0, 0), *zip(low, high, strict=True), (0, 0)]) if is_padded else cropped
+    shape = (x.shape[0], *op.padded_shape(x.shape[1:-1]), x.shape[-1])
+    steps = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    across = [s * step for s, step in zip(op.stride, steps[1:-1], strict=True)]
+    within = [d * step for d, step in zip(op.dilation, steps[1:-1], strict=True)]
+    windows = (*y_bar.shape[:-1], *op.kernel, x.shape[-1])
+    columns = mx.as_strided(padded, windows, (steps[0], *across, *within, 1))
+    rows, depth, out = prod(y_bar.shape[:-1]), prod(windows[len(y_bar.shape) - 1 :]), y_bar.shape[-1]
+    flat = mx.transpose(y_bar.reshape((rows, out)), (1, 0)) @ columns.reshape((rows, depth))
+    whole = flat.reshape((out, *op.kernel, x.shape[-1]))
+    return whole[(slice(None), *(slice(None, None, -1) for _ in op.kernel))] if op.flip else whole
+
+
 @lowers(Softmax)
 def lower_softmax(mx: Any, op: Softmax, x: Any) -> Any:
     return mx.softmax(x, axis=op.axis)
