@@ -18,9 +18,9 @@ from burngraph.ir.graph import Graph, ParamKind
 from burngraph.ir.op import Cost, Op
 from burngraph.ir.ops.composite import graph_cost
 from burngraph.ir.ops.constant import Weight
-from burngraph.ir.target import CPU, TARGETS, Target
+from burngraph.ir.target import TARGETS, Target
 from burngraph.ir.types import TensorType, as_dtype
-from burngraph.lower_mlx.lower import Lowered, apply_eagerly, array_type, lower
+from burngraph.lower_mlx.lower import Lowered, apply_eagerly, array_type, default_target, lower
 from burngraph.lower_mlx.table import mlx_dtype
 from burngraph.passes.eliminate_layout import eliminate_layout_with_certificate
 from burngraph.passes.layout_certificate import Certificate
@@ -277,7 +277,7 @@ def compile(
     if isinstance(target, str) and target not in TARGETS:
         raise InputError(f"no target {target!r}", "targets: " + ", ".join(TARGETS))
     if target is None:
-        target = CPU if mx.default_device() == mx.Device(mx.cpu) else TARGETS["gpu"]
+        target = default_target()
     chosen = TARGETS[target] if isinstance(target, str) else target
     if chosen.cache_limit_bytes:
         mx.set_cache_limit(chosen.cache_limit_bytes)  # MLX's default on CPU returns every large buffer to the system

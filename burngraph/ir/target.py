@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Target:
     """A device.
 
-    name                 "cpu" or "gpu"; lowering rules are chosen by it
+    name                 "cpu" or "metal"; lowering rules are chosen by it
     flops_per_s          peak f32 arithmetic
     bytes_per_s          sustained memory traffic
     cache_limit_bytes    how much freed memory the allocator may keep for reuse; 0 leaves its default
@@ -20,5 +20,5 @@ class Target:
 
 
 CPU = Target("cpu", flops_per_s=60e9, bytes_per_s=10e9, cache_limit_bytes=4 << 30)
-GPU = Target("gpu", flops_per_s=60e12, bytes_per_s=3e12)
-TARGETS = {target.name: target for target in (CPU, GPU)}
+METAL = Target("metal", flops_per_s=10e12, bytes_per_s=400e9)
+TARGETS = {target.name: target for target in (CPU, METAL)}

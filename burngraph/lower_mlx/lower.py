@@ -16,7 +16,7 @@ from burngraph.ir.ops.composite import decomposition
 from burngraph.ir.ops.constant import Splat, Weight
 from burngraph.ir.ops.pointwise import Elementwise
 from burngraph.ir.share import share_equal_nodes
-from burngraph.ir.target import CPU, Target
+from burngraph.ir.target import CPU, METAL, Target
 from burngraph.ir.types import TensorType, as_dtype
 from burngraph.ir.value import Value
 from burngraph.lower_mlx import arrays as _arrays  # noqa: F401  (enters its rules)
@@ -61,11 +61,16 @@ def inline_composites(graph: Graph, target: Target) -> Graph:
     return share_equal_nodes(graph)  # a composite and its derivative compute some things alike
 
 
+def default_target() -> Target:
+    """The target for the device MLX uses now."""
+    return CPU if mlx.core.default_device() == mlx.core.Device(mlx.core.cpu) else METAL
+
+
 def apply_eagerly(op: Op, *operands: Any) -> tuple[Any, ...]:
     """Run one op on MLX arrays, lazily, by the same rules."""
     if isinstance(op, Weight):
         return (mlx.core.array(op.reference()),)
-    rule = find_rule(op, CPU.name)
+    rule = find_rule(op, default_target().name)
     if rule is not None:
         out = rule(mlx.core, op, *operands)
         return out if isinstance(out, tuple) else (out,)

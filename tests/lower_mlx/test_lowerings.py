@@ -8,6 +8,7 @@ import burngraph.ir.ops  # noqa: F401  (fills OPS)
 from burngraph.ir.builder import Builder, infer_types
 from burngraph.ir.interpret import evaluate
 from burngraph.ir.op import OPS
+from burngraph.ir.target import TARGETS
 from burngraph.ir.types import as_dtype
 from burngraph.lower_mlx.lower import apply_eagerly, lower
 from burngraph.lower_mlx.table import LOWERINGS, can_decompose, mlx_dtype
@@ -43,8 +44,10 @@ def assert_close(expected, got) -> None:
         np.testing.assert_allclose(narrow.astype(wide), a.astype(wide), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("sample", [s for s in all_samples() if s.op.name != "weight"], ids=str)
-def test_lowering_matches_reference(sample: Sample) -> None:
+def test_lowering_matches_reference(sample: Sample, target: str) -> None:
+    """For every target: its source is plain MLX, so it runs on whatever device is here."""
     arrays = sample.operands(np.random.default_rng(0))
     types = infer_types(sample.op, sample.types)
     expected = evaluate(sample.op, arrays, types)
@@ -53,7 +56,7 @@ def test_lowering_matches_reference(sample: Sample) -> None:
     builder = Builder("sample")
     params = [None if t is None else builder.param(t) for t in sample.types]
     graph = builder.build(builder.several(sample.op, *params))
-    lowered = lower(graph)
-    assert lowered.source == lower(graph).source
+    lowered = lower(graph, TARGETS[target])
+    assert lowered.source == lower(graph, TARGETS[target]).source
     got = lowered.run(lowered.prepare({}), tuple(a for a in given if a is not None))
     assert_close(expected, got)
