@@ -5,9 +5,9 @@ from typing import Any
 
 from burngraph.ir.ops.pool import MaxPool, PoolRoute, PoolSelect, lowest
 from burngraph.ir.types import as_dtype
-from burngraph.lower_mlx.arrays import window_taps
 from burngraph.lower_mlx.elementwise import BITS, is_float, keep_where
 from burngraph.lower_mlx.table import lowers
+from burngraph.lower_mlx.window import window_taps
 
 
 @lowers(MaxPool)

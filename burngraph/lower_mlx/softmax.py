@@ -1,0 +1,16 @@
+"""Softmax and log-sum-exp in MLX."""
+
+from typing import Any
+
+from burngraph.ir.ops.softmax import Logsumexp, Softmax
+from burngraph.lower_mlx.table import lowers
+
+
+@lowers(Softmax)
+def lower_softmax(mx: Any, op: Softmax, x: Any) -> Any:
+    return mx.softmax(x, axis=op.axis)
+
+
+@lowers(Logsumexp)
+def lower_logsumexp(mx: Any, op: Logsumexp, x: Any) -> Any:
+    return mx.logsumexp(x, axis=op.axis)
