@@ -1,7 +1,5 @@
 """Text: parse(print(g)) == g, whole error messages, cost linear in the number of ops."""
 
-import time
-
 import pytest
 
 from burngraph.errors import ParseError
@@ -11,6 +9,7 @@ from burngraph.ir.ops.elementwise import Tanh
 from burngraph.ir.text import parse, print_graph
 from burngraph.ir.types import F32, TensorType
 from burngraph.ir.verify import verify
+from tests.linear_cost import assert_close_to_linear
 from tests.random_graphs import random_graph
 
 EVERY_KIND = """graph @inner(%x: f32[2]) -> f32[2] {
@@ -88,23 +87,10 @@ def chain(n: int) -> Graph:
     return b.build([value])
 
 
-def test_cost_is_linear():
-    """10,000 ops cost about ten times 1,000; a quadratic step would cost a hundred times."""
-    small, large = chain(1_000), chain(10_000)
-    texts = {id(g): str(g) for g in (small, large)}
-    works = {
-        "print": print_graph,
-        "verify": verify,
-        "parse": lambda g: parse(texts[id(g)]),
-        "build": lambda g: chain(len(g)),
-    }
-    for name, work in works.items():
-        times = []
-        for graph in (small, large):
-            laps = []
-            for _ in range(5):
-                start = time.process_time()
-                work(graph)
-                laps.append(time.process_time() - start)
-            times.append(min(laps))  # the lap that other work on the machine disturbed least
-        assert times[1] < 15 * times[0], name
+WORKS = {"print": print_graph, "verify": verify, "parse": parse, "build": chain}
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_cost_is_close_to_linear(name):
+    inputs = {"parse": lambda n: str(chain(n)), "build": int}.get(name, chain)
+    assert_close_to_linear(WORKS[name], [inputs(1_000) for _ in range(10)], inputs(10_000))

@@ -1,12 +1,10 @@
 """The pipeline as a whole: spelling does not reach the source, cost is close to linear."""
 
 import re
-import time
 
 import pytest
 
 from burngraph.ir.builder import Builder
-from burngraph.ir.collector import collector_paused
 from burngraph.ir.graph import Graph
 from burngraph.ir.ops.conv import Conv
 from burngraph.ir.ops.elementwise import Add, Relu
@@ -18,6 +16,7 @@ from burngraph.lower_mlx.lower import lower
 from burngraph.passes.linearize import linearize
 from burngraph.passes.pipeline import PIPELINE, run_pipeline
 from burngraph.passes.transpose import vjp
+from tests.linear_cost import assert_close_to_linear
 
 CONV = Conv(stride=(1, 1), pad_low=(1, 1), pad_high=(1, 1), dilation=(1, 1), input_dilation=(1, 1))
 
@@ -73,14 +72,4 @@ WORKS = dict(PIPELINE) | {
 
 @pytest.mark.parametrize("name", WORKS)
 def test_cost_is_close_to_linear(name):
-    """10,000 ops cost at most 15 times what 1,000 cost."""
-    times = []
-    for graph, laps in ((chain(1_000), 5), (chain(10_000), 2)):
-        took = []
-        for _ in range(laps):
-            start = time.process_time()
-            with collector_paused():  # as the pipeline and compile do
-                WORKS[name](graph)
-            took.append(time.process_time() - start)
-        times.append(min(took))
-    assert times[1] < 15 * times[0] + 0.02, times
+    assert_close_to_linear(WORKS[name], [chain(1_000) for _ in range(10)], chain(10_000))
