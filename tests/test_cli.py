@@ -62,3 +62,18 @@ def test_text_that_does_not_parse_shows_line_and_caret(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "bad.bg:2:" in error
     assert "^" in error
+
+
+def test_dump_writes_text_and_weights_that_run_alike(tmp_path, capsys):
+    path = tmp_path / "net.bg"
+    assert main(["dump", "examples/mobilenet_v2.py", "--after", "eliminate-layout", "--output", str(path)]) == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["net.bg", "net.safetensors"]
+    assert main(["run", "examples/mobilenet_v2.py", "--input", "image=f32[2,3,32,32]"]) == 0
+    expected = capsys.readouterr().out
+    assert main(["run", str(path), "--input", "image=f32[2,3,32,32]"]) == 0
+    assert capsys.readouterr().out == expected
+
+
+def test_output_in_a_missing_folder_writes_nothing(tmp_path, text_file, capsys):
+    assert main(["dump", text_file, "--output", str(tmp_path / "no" / "net.bg")]) == 2
+    assert "must be NAME.bg in a folder that exists" in capsys.readouterr().err

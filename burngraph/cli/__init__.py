@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
         if name == "dump":
             command.add_argument("--after", metavar="PASS", help="the graph after this pass; without it, as traced")
             command.add_argument("--source", action="store_true", help="the MLX program instead of IR text")
+            command.add_argument("--output", metavar="FILE.bg", help="write the text there and its weights beside it")
             command.add_argument("--explain", action="store_true", help="the layout certificate instead of IR text")
         if name == "bench":
             command.add_argument("--rounds", type=int, default=30, help="timed rounds (default 30)")

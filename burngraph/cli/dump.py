@@ -1,19 +1,46 @@
 """`burngraph dump`: what a model is at each stage."""
 
+import os
 from argparse import Namespace
+from pathlib import Path
+
+import mlx.core as mx
 
 from burngraph.cli.model import arrays_for, load
-from burngraph.compile import compile
+from burngraph.compile import EVALUATOR, compile
+from burngraph.errors import InputError
+from burngraph.ir.graph import Graph
+from burngraph.ir.ops.constant import Weight
 
 
 def dump(arguments: Namespace) -> None:
-    """Print IR text after a pass, the MLX source, or the layout certificate."""
+    """Print IR text after a pass, the MLX source, or the layout certificate; or write text and weights to files."""
     model, module = load(arguments.model)
     program = compile(model)
     program.specialise(*arrays_for(model, module, arguments.input))
-    if arguments.source:
+    graph = program.ir(arguments.after or "trace")
+    if arguments.output is not None:
+        write(graph, Path(arguments.output))
+    elif arguments.source:
         print(program.source)
     elif arguments.explain:
         print(program.explain())
     else:
-        print(program.ir(arguments.after or "trace"))
+        print(graph)
+
+
+def write(graph: Graph, path: Path) -> None:
+    """Write the text to NAME.bg and the data of its weights to NAME.safetensors, each under a temporary name first.
+
+    Raises   InputError   the name does not end in .bg, or its folder does not exist
+    """
+    if path.suffix != ".bg" or not path.parent.is_dir():
+        raise InputError(f"--output {path}: must be NAME.bg in a folder that exists")
+    data = {n.op.key: EVALUATOR.as_array(n.op.data) for n in graph.nodes if isinstance(n.op, Weight) and n.op.data is not None}
+    if data:  # first, so that there is never a text without its weights
+        partial = path.with_name(path.stem + ".partial.safetensors")
+        mx.save_safetensors(str(partial), data)
+        os.replace(partial, path.with_suffix(".safetensors"))
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(f"{graph}\n")
+    os.replace(partial, path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import mlx.core as mx
 import numpy as np
 
 from burngraph.errors import InputError
@@ -29,7 +30,7 @@ def load(name: str) -> tuple[Callable[..., Any] | Graph, ModuleType | None]:
         path = Path(name)
         if not path.is_file():
             raise InputError(f"no file {name}")
-        return parse(path.read_text(), filename=name), None
+        return parse(path.read_text(), filename=name, weights=_weights_beside(path)), None
     place, _, function = name.partition(":")
     module = _module(place, name)
     function = function or "model"
@@ -37,6 +38,17 @@ def load(name: str) -> tuple[Callable[..., Any] | Graph, ModuleType | None]:
     if not callable(found):
         raise InputError(f"{place} has no function {function!r}", f"name one: burngraph ... {place}:FUNCTION")
     return found, module
+
+
+def _weights_beside(path: Path) -> Mapping[str, Any]:
+    """The arrays of NAME.safetensors beside NAME.bg, by key; none if there is no such file."""
+    beside = path.with_suffix(".safetensors")
+    if not beside.is_file():
+        return {}
+    try:
+        return dict(mx.load(str(beside)))
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"{beside} does not read as safetensors: {error}") from None
 
 
 def _module(place: str, name: str) -> ModuleType:
