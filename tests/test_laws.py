@@ -34,6 +34,11 @@ def test_infer(sample: Sample) -> None:
     with np.errstate(all="ignore"):
         out = sample.op.reference(*arrays)
     assert [np.shape(a) for a in (out if isinstance(out, tuple) else (out,))] == [t.shape for t in types]
+    for array, type in zip(out if isinstance(out, tuple) else (out,), types, strict=True):
+        if type.dtype.bytes == 2 and type.dtype.is_inexact:  # 16-bit floats are computed in f32 and narrowed by `evaluate`
+            assert np.asarray(array).dtype in (np.float32, type.dtype.numpy)
+        else:
+            assert np.asarray(array).dtype == type.dtype.numpy
 
 
 @every_sample

@@ -201,7 +201,7 @@ class ArgMax(ArgExtremum):
     axis: int
 
     def reference(self, x: Array) -> Array:
-        return np.asarray(np.argmax(widened(x), axis=self.axis))
+        return np.asarray(np.argmax(widened(x), axis=self.axis)).astype(np.uint32)
 
 
 @register
@@ -213,7 +213,7 @@ class ArgMin(ArgExtremum):
     axis: int
 
     def reference(self, x: Array) -> Array:
-        return np.asarray(np.argmin(widened(x), axis=self.axis))
+        return np.asarray(np.argmin(widened(x), axis=self.axis)).astype(np.uint32)
 
 
 @register
