@@ -1,6 +1,5 @@
 """`compile`: a function or graph as a Program that runs on MLX, one evaluation per call."""
 
-import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,8 +9,8 @@ import numpy as np
 
 from burngraph.errors import BurngraphError, InputError
 from burngraph.frontend.recording import install_evaluator
-from burngraph.frontend.trace import trace_graph
-from burngraph.frontend.trees import TreeDef, flatten, unflatten
+from burngraph.frontend.trace import parameter_name, trace_graph
+from burngraph.frontend.trees import TreeDef, flatten, leaf_paths, unflatten
 from burngraph.ir import interpret
 from burngraph.ir.builder import infer_types
 from burngraph.ir.graph import Graph, ParamKind
@@ -20,8 +19,7 @@ from burngraph.ir.ops.composite import graph_cost
 from burngraph.ir.ops.constant import Weight
 from burngraph.ir.target import TARGETS, Target
 from burngraph.ir.types import TensorType, as_dtype
-from burngraph.lower_mlx.lower import Lowered, apply_eagerly, array_type, default_target, lower
-from burngraph.lower_mlx.table import mlx_dtype
+from burngraph.lower_mlx.lower import Lowered, apply_eagerly, array_type, default_target, from_numpy, lower
 from burngraph.passes.eliminate_layout import eliminate_layout_with_certificate
 from burngraph.passes.layout_certificate import Certificate
 from burngraph.passes.pipeline import LAYOUT, run_pipeline
@@ -44,10 +42,7 @@ class MlxEvaluator:
                 x = np.from_dlpack(x)
             except (BufferError, RuntimeError, TypeError) as error:
                 raise InputError(f"an array of {type(x).__name__} does not convert: {error}") from None
-        dtype = as_dtype(x.dtype)
-        if dtype.name == "bf16":
-            return mx.array(x.astype(np.float32)).astype(mx.bfloat16)
-        return mx.array(x, dtype=mlx_dtype(dtype))
+        return from_numpy(np.asarray(x))
 
     def type_of(self, x: Any) -> TensorType:
         return array_type(x)
@@ -160,7 +155,7 @@ class Program:
             args, kwargs = unflatten(tree, [next(rest) if flag else x for x, flag in zip(leaves, is_tensor, strict=True)])
             return fn(*args, **kwargs, **static)
 
-        names = _names(fn, leaves, is_tensor, types)
+        names = _names(fn, tree, is_tensor)
         traced = trace_graph(on_tracers, types, name=getattr(fn, "__name__", "f"), param_names=names)
         captured = [EVALUATOR.as_array(x) for x in traced.captured]
         return self._build(traced.graph, captured, traced.out_tree, [*arrays, *captured])
@@ -309,15 +304,14 @@ def _signature(tree: Any, arrays: list[mx.array]) -> Any:
     return kind, repr(tree) if isinstance(tree, float) else tree  # repr tells -0.0 from 0.0, and nan equals nan
 
 
-def _names(fn: Any, leaves: list[Any], is_tensor: list[bool], types: list[TensorType]) -> list[str | None]:
-    """The function's parameter names, if every argument is one array."""
-    try:
-        names = list(inspect.signature(fn).parameters)
-    except (TypeError, ValueError):
-        names = []
-    if all(is_tensor) and len(names) == len(leaves):
-        return list(names)
-    return [None] * len(types)
+def _names(fn: Any, tree: TreeDef, is_tensor: list[bool]) -> list[str | None]:
+    """Names of the array leaves of (args, kwargs), as the user would say them: "params.conv1.w"."""
+    names: list[str | None] = []
+    for path, flag in zip(leaf_paths(tree), is_tensor, strict=True):
+        if flag:
+            kind, argument, *rest = path.split(".", 2)
+            names.append(parameter_name(fn, int(argument), *rest) if kind == "0" else ".".join([argument, *rest]))
+    return names
 
 
 def _shaped(results: list[mx.array], tree: TreeDef | None) -> Any:

@@ -5,11 +5,12 @@ trace the transformed graph runs op by op on concrete arrays.
 """
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, NamedTuple
 
 from burngraph.errors import DTypeError, InputError, ShapeError
 from burngraph.frontend.recording import active_trace, apply_several, evaluator, is_tensor, type_of
-from burngraph.frontend.trace import TracedGraph, trace_graph
+from burngraph.frontend.trace import TracedGraph, parameter_name, trace_graph
 from burngraph.frontend.trees import TreeDef, flatten, leaf_paths, unflatten
 from burngraph.ir.builder import inline
 from burngraph.ir.graph import Graph
@@ -50,6 +51,7 @@ def _trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], 
     for index, argument in enumerate(everything):
         leaves, tree = flatten(argument)
         own: list[int] = []
+        paths = leaf_paths(tree)
         for place, leaf in enumerate(leaves):
             if index in differentiated and isinstance(leaf, float) and not is_tensor(leaf):
                 leaf = apply_several(Splat(leaf, TensorType(F32, ())))[0]
@@ -57,7 +59,11 @@ def _trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], 
                 own.append(len(arguments))
                 leaves[place] = _Slot(len(arguments))
                 arguments.append(leaf)
-                names.append(_leaf_name(fn, index, len(args), kwargs, leaf_paths(tree)[place]))
+                if index < len(args):
+                    names.append(parameter_name(fn, index, paths[place]))
+                else:
+                    keyword = list(kwargs)[index - len(args)]
+                    names.append(f"{keyword}.{paths[place]}" if paths[place] else keyword)
         positions.append(own)
         trees.append(tree)
         slots.append(leaves)
@@ -79,17 +85,6 @@ class _Slot(NamedTuple):
     """Stands for the tracer of parameter `index`."""
 
     index: int
-
-
-def _leaf_name(fn: Callable[..., Any], index: int, n_args: int, kwargs: dict[str, Any], path: str) -> str:
-    code = getattr(fn, "__code__", None)
-    if index >= n_args:
-        head = list(kwargs)[index - n_args]
-    elif code is not None and index < code.co_argcount:
-        head = code.co_varnames[index]
-    else:
-        head = f"arg{index}"
-    return f"{head}.{path}" if path else head
 
 
 def _apply(graph: Graph, arguments: Sequence[Any]) -> list[Any]:
@@ -127,6 +122,7 @@ def value_and_grad(
     numbers = (positions,) if isinstance(positions, int) else tuple(positions)
     single = len(numbers) == 1
 
+    @wraps(fn)  # so that the signature, and with it the names of parameters, stays fn's
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         for number in numbers:
             if not 0 <= number < len(args):
@@ -194,6 +190,7 @@ def grad(
     """The gradient part of `value_and_grad`; with has_aux, (gradients, auxiliary results)."""
     both = value_and_grad(fn, argnums, argnames, has_aux)
 
+    @wraps(fn)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         value, gradients = both(*args, **kwargs)
         return (gradients, *value[1:]) if has_aux else gradients
@@ -255,9 +252,5 @@ def _check_same_types(transform: str, what: str, types: Sequence[TensorType], gi
         raise InputError(f"{transform}: {len(types)} {what}s expected, got {len(given)}")
     for index, (type, leaf) in enumerate(zip(types, given, strict=True)):
         if not is_tensor(leaf) or type_of(leaf) != type:
-            found = type_of(leaf) if is_tensor(leaf) else builtin_name(leaf)
+            found = type_of(leaf) if is_tensor(leaf) else leaf.__class__.__name__
             raise ShapeError(f"{transform}: {what} {index} is {found}, must be {type}")
-
-
-def builtin_name(leaf: Any) -> str:
-    return type(leaf).__name__

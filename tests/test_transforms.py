@@ -65,3 +65,25 @@ def test_loss_must_be_a_scalar():
 def test_gradient_with_respect_to_integers_is_refused():
     with pytest.raises(DTypeError, match="only floats have one"):
         bg.grad(lambda i: bg.sum(i.astype("float32")))(mx.array([1, 2]))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_a_captured_array_keeps_its_dtype(dtype):
+    w = mx.array([1.5, 2.0]).astype(getattr(mx, dtype))
+    x = mx.array([1.0, 3.0]).astype(getattr(mx, dtype))
+    f = lambda x: bg.sum(x * x * w)  # noqa: E731
+    for found in (bg.grad(f)(x), bg.compile(bg.grad(f))(x)):
+        assert found.dtype == getattr(mx, dtype)
+        assert found.tolist() == [3.0, 12.0]
+    x_numpy = np.array([1.0, 3.0]).astype(bg.trace(f, x).params[0].type.dtype.numpy)
+    assert float(bg.run(bg.trace(f, x), x_numpy)[0]) == 19.5
+
+
+def test_names_of_leaves_reach_graph_and_source():
+    def loss(params, image):
+        return bg.sum(bg.conv2d(image, params["conv"]["w"]))
+
+    step = bg.compile(bg.value_and_grad(loss))
+    step({"conv": {"w": mx.ones((4, 3, 3, 3))}}, image=mx.ones((1, 3, 5, 5)))
+    assert [p.name for p in step.graph.params] == ["params.conv.w", "image"]
+    assert "(params_conv_w, image,) = inputs" in step.source

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -85,7 +86,7 @@ def arrays_for(model: Callable[..., Any] | Graph, module: ModuleType | None, spe
     else:
         found = getattr(module, "inputs", None)
         defaults = dict(_inputs(found)) if callable(found) else {}
-        names = list(model.__code__.co_varnames[: model.__code__.co_argcount])
+        names = list(inspect.signature(model).parameters)
     for name in given:
         if name not in names:
             raise InputError(f"--input {name}: the model has no such argument", "it takes: " + ", ".join(names))

@@ -44,7 +44,10 @@ def _classify(module: Any, arguments: Namespace) -> None:
         path = Path(arguments.image)
         if not path.is_file():
             raise InputError(f"--image {arguments.image}: no such file")
-        image = module.preprocess(picture(path))[None]
+        preprocess = getattr(module, "preprocess", None)
+        if not callable(preprocess):
+            raise InputError(f"{arguments.model} has no preprocess(picture) function, which --image FILE calls")
+        image = preprocess(picture(path))[None]
     print(f"predicted {int(classify(image)[0])}")
     if callable(getattr(module, "draw", None)):
         print(module.draw(image[0, 0]))

@@ -71,7 +71,7 @@ def default_target() -> Target:
 def apply_eagerly(op: Op, *operands: Any) -> tuple[Any, ...]:
     """Run one op on MLX arrays, lazily, by the same rules."""
     if isinstance(op, Weight):
-        return (mlx.core.array(op.reference()),)
+        return (op.data if isinstance(op.data, mlx.core.array) else from_numpy(op.reference()),)
     rule = find_rule(op, default_target().name)
     if rule is not None:
         out = rule(mlx.core, op, *operands)
@@ -83,6 +83,12 @@ def apply_eagerly(op: Op, *operands: Any) -> tuple[Any, ...]:
         results = apply_eagerly(node.op, *(None if v is None else now[v] for v in node.operands))
         now.update(zip(node.results, results, strict=True))
     return tuple(now[v] for v in graph.results)
+
+
+def from_numpy(x: Any) -> mlx.core.array:
+    """A NumPy array as an MLX array of the same dtype: MLX's own conversion makes float64 float32 and refuses bfloat16."""
+    dtype = mlx_dtype(as_dtype(x.dtype))
+    return mlx.core.array(x.astype("float32")).astype(dtype) if dtype == mlx.core.bfloat16 else mlx.core.array(x, dtype=dtype)
 
 
 def array_type(x: Any) -> Any:
@@ -234,8 +240,9 @@ def _names(graph: Graph) -> dict[Value, str]:
     names: dict[Value, str] = {}
     taken: set[str] = set()
     for value in graph.values():
-        name = value.name if is_plain_name(value.name) and value.name not in taken else f"v{len(names)}"
-        assert name is not None
+        name = (value.name or "").replace(".", "_")  # params.conv1.w is read as params_conv1_w
+        if not is_plain_name(name) or name in taken:
+            name = f"v{len(names)}"
         taken.add(name)
         names[value] = name
     return names

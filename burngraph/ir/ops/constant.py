@@ -8,7 +8,7 @@ import numpy as np
 from burngraph.errors import InputError, ShapeError
 from burngraph.ir.op import FREE, Cost, Op, Permuted, register
 from burngraph.ir.permutation import Perm, inverse
-from burngraph.ir.types import Array, TensorType
+from burngraph.ir.types import BF16, Array, TensorType
 from burngraph.ir.value import Emit, Value
 
 MAX_CONSTANT_SIZE = 64  # entries; more than that is a weight, so that text stays readable
@@ -98,6 +98,8 @@ class Weight(Source):
     def reference(self) -> Array:
         if self.data is None:
             raise InputError(f"weight {self.key!r} ({self.type}) has no data", "pass weights={key: array}")
+        if self.type.dtype is BF16 and not isinstance(self.data, np.ndarray):  # no other array's buffer says bfloat16
+            return np.array(self.data.tolist(), np.float32).astype(BF16.numpy).reshape(self.type.shape)
         return np.asarray(self.data)
 
 
