@@ -13,7 +13,7 @@ def _reducing(op_class: type, name: str) -> None:
     def rule(mx: Any, op: Any, x: Any) -> Any:
         if not op.axes:
             return x
-        if 0 in x.shape and name in _EMPTY:  # MLX 0.32's reductions of nothing sometimes never return on a CPU
+        if 0 in x.shape and name in _EMPTY:  # an evaluation of MLX 0.32's sum of nothing was seen to hang on a CPU
             kept = tuple(n for axis, n in enumerate(x.shape) if axis not in op.axes)
             return mx.full(kept, _EMPTY[name], dtype=x.dtype)
         if name in ("sum", "prod") and x.dtype in (mx.float16, mx.bfloat16):  # MLX would accumulate in 16 bits
