@@ -4,7 +4,6 @@
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from burngraph.errors import BurngraphError, TraceError
+from burngraph.frontend.foreign import caller_outside, running_expression
+from burngraph.frontend.foreign import refusal as foreign_refusal
 from burngraph.ir.builder import Builder, infer_types
 from burngraph.ir.graph import ParamKind, Source
 from burngraph.ir.interpret import evaluate
@@ -27,12 +28,8 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 def user_source() -> Source | None:
     """The innermost line of the call stack that is outside burngraph; None if all of it is inside."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if not frame.f_code.co_filename.startswith(_PACKAGE):
-            return Source(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
+    frame = caller_outside(_PACKAGE)
+    return None if frame is None else Source(frame.f_code.co_filename, frame.f_lineno)
 
 
 def is_inside_package(file: str) -> bool:
@@ -157,6 +154,11 @@ class TracedValue:
 
     def __dlpack__(self, *_: Any, **__: Any) -> Any:
         raise self._refusal("another array library needs the entries of", "call the bg function of the same name")
+
+    def __mlx_array__(self) -> Any:
+        """MLX calls it before it looks at an operand; without it `mx_array == tracer` would be a plain False."""
+        frame = caller_outside(_PACKAGE)
+        raise foreign_refusal(running_expression(frame) if frame else "", user_source())
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise self._refusal(

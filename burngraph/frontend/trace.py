@@ -1,7 +1,6 @@
 """From a Python function to a Graph: run it once on traced values and record what it applies."""
 
 import inspect
-import linecache
 import re
 import traceback
 from collections.abc import Callable, Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from burngraph.errors import BurngraphError, TraceError
+from burngraph.frontend.foreign import raising_expression, refusal
 from burngraph.frontend.functional_shape import splat
 from burngraph.frontend.recording import (
     Evaluator,
@@ -29,7 +29,7 @@ from burngraph.frontend.recording import (
 )
 from burngraph.frontend.tensor import Tracer
 from burngraph.frontend.trees import TreeDef, flatten, leaf_paths, unflatten
-from burngraph.ir.graph import Graph, ParamKind
+from burngraph.ir.graph import Graph, ParamKind, Source
 from burngraph.ir.promotion import scalar_dtype
 from burngraph.ir.types import DType, TensorType, as_dtype
 from burngraph.ir.value import Value
@@ -55,16 +55,6 @@ __all__ = [
     "user_source",
 ]
 
-_MLX_OPERATORS = {
-    "addition": "add",
-    "subtraction": "subtract",
-    "multiplication": "multiply",
-    "division": "divide",
-    "floor division": "floor_divide",
-    "modulus": "remainder",
-    "power": "pow",
-    "__matmul__": "matmul",
-}
 _TRACED_TYPE = f"{Tracer.__module__}.{Tracer.__name__}"
 _SCALARS = (bool, int, float, complex)
 
@@ -156,32 +146,12 @@ def _result(trace: Trace, leaf: Any, path: str) -> Value:
 def _explained(error: Exception) -> TraceError | None:
     """A TraceError for an error that another library raised because it was given a traced value; None for other errors."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not is_inside_package(f.filename)]
-    if not frames:
-        return None
-    frame = frames[-1]
     message = str(error)
-    expression = _expression(frame)
-    # the messages of MLX for an index of a wrong type do not name the type
-    indexed = message in ("std::bad_cast", "Cannot index mlx array using the given type.") and _reads_traced_value(error)
-    if not indexed and _TRACED_TYPE not in message and f"'{Tracer.__name__}'" not in message:
+    # some messages of MLX do not name the type of what it was given
+    unnamed = message in ("std::bad_cast", "Cannot index mlx array using the given type.") and _reads_traced_value(error)
+    if not frames or not (unnamed or _TRACED_TYPE in message or f"'{Tracer.__name__}'" in message):
         return None
-    operator = next((ours for theirs, ours in _MLX_OPERATORS.items() if theirs in message.lower()), None)
-    called = re.search(r"\b(?:mx|np|numpy|core|mlx\.core)\.([\w.]+)\s*\(", expression)
-    if indexed:
-        what, way_out = "an mx.array is indexed with", "write bg.take(array, index, axis=0)"
-    elif operator is not None:
-        what, way_out = "an mx.array stands to the left of", f"write bg.{operator}(x, y), or put the traced value first"
-    elif called is not None:
-        what = f"{called.group(0).rstrip('( ')} was called on"
-        way_out = f"write bg.{called.group(1).rpartition('.')[2]}(...)"
-    else:
-        what, way_out = "another library's function was called on", "write the bg function of the same name"
-    return TraceError(
-        f"{what} a traced value, which only bg functions take",
-        f"expression: {expression}",
-        f"from {frame.filename}:{frame.lineno}",
-        way_out,
-    )
+    return refusal(raising_expression(frames[-1]), Source(frames[-1].filename, frames[-1].lineno or 0))
 
 
 def _reads_traced_value(error: Exception) -> bool:
@@ -190,15 +160,6 @@ def _reads_traced_value(error: Exception) -> bool:
     while last is not None and last.tb_next is not None:
         last = last.tb_next
     return last is not None and any(isinstance(x, TracedValue) for x in last.tb_frame.f_locals.values())
-
-
-def _expression(frame: traceback.FrameSummary) -> str:
-    """The part of the source line that was being run."""
-    line = linecache.getline(frame.filename, frame.lineno or 0)
-    start, end = getattr(frame, "colno", None), getattr(frame, "end_colno", None)
-    if start is None or end is None or getattr(frame, "end_lineno", None) != frame.lineno:
-        return line.strip()
-    return line.encode()[start:end].decode(errors="replace").strip() or line.strip()
 
 
 def parameter_name(fn: Callable[..., Any], position: int, path: str = "") -> str:

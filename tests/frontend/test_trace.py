@@ -124,6 +124,11 @@ def test_mlx_array_on_the_left():
     assert "write bg.matmul(x, y)" in refused(lambda x: mx.zeros((4, 3)) @ x)
 
 
+def test_mlx_array_compared_with_a_traced_value():
+    assert "write bg.equal(x, y)" in refused(lambda x: mx.zeros((4,)) == x)
+    assert "write bg.not_equal(x, y)" in refused(lambda x: mx.zeros((4,)) != x)
+
+
 def test_mlx_array_indexed_with_a_traced_value():
     assert "bg.take(array, index, axis=0)" in refused(lambda i: mx.zeros((4,))[i], TensorSpec((2,), "int32"))
 

@@ -1,0 +1,93 @@
+"""What is said when another library's function or operator meets a traced value.
+
+A traced value has no entries, so NumPy and MLX cannot take it. Here the user's expression is read, so that the message can name
+the bg spelling of it.
+"""
+
+import ast
+import linecache
+import re
+import sys
+import traceback
+from types import FrameType
+
+from burngraph.errors import TraceError
+from burngraph.ir.graph import Source
+
+OPERATORS: dict[type, str] = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.FloorDiv: "floor_divide",
+    ast.Mod: "remainder",
+    ast.Pow: "pow",
+    ast.MatMult: "matmul",
+    ast.BitAnd: "bitwise_and",
+    ast.BitOr: "bitwise_or",
+    ast.BitXor: "bitwise_xor",
+    ast.LShift: "bitwise_left_shift",
+    ast.RShift: "bitwise_right_shift",
+    ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+}
+_LIBRARIES = re.compile(r"(?:mx|np|numpy|core|mlx\.core)\.([\w.]+)$")
+
+
+def refusal(expression: str, where: Source | None) -> TraceError:
+    """The error for an `expression` that hands a traced value to another library."""
+    what, way_out = _what_and_way_out(expression)
+    return TraceError(
+        f"{what} a traced value, which only bg functions take", f"expression: {expression}", f"from {where}", way_out
+    )
+
+
+def _what_and_way_out(expression: str) -> tuple[str, str]:
+    try:
+        node = ast.parse(expression, mode="eval").body
+    except SyntaxError:  # the line is only a part of a statement
+        node = None
+    operator = None
+    if isinstance(node, ast.BinOp):
+        operator = OPERATORS.get(type(node.op))
+    elif isinstance(node, ast.Compare):
+        operator = OPERATORS.get(type(node.ops[0]))
+    if operator is not None:
+        return "an mx.array stands to the left of", f"write bg.{operator}(x, y), or put the traced value first"
+    if isinstance(node, ast.Subscript):
+        return "an mx.array is indexed with", "write bg.take(array, index, axis=0)"
+    called = _LIBRARIES.match(ast.unparse(node.func)) if isinstance(node, ast.Call) else None
+    if called is not None:
+        return f"{called.group(0)} was called on", f"write bg.{called.group(1).rpartition('.')[2]}(...)"
+    return "another library's function was called on", "write the bg function of the same name"
+
+
+def running_expression(frame: FrameType) -> str:
+    """The part of its source line that `frame` is running."""
+    positions = list(frame.f_code.co_positions())[frame.f_lasti // 2] if frame.f_lasti >= 0 else (None,) * 4
+    return _cut(frame.f_code.co_filename, frame.f_lineno, *positions)
+
+
+def raising_expression(frame: traceback.FrameSummary) -> str:
+    """The part of its source line at which an error left `frame`."""
+    columns = getattr(frame, "colno", None), getattr(frame, "end_colno", None)
+    return _cut(frame.filename, frame.lineno or 0, frame.lineno, getattr(frame, "end_lineno", None), *columns)
+
+
+def _cut(file: str, line_number: int, first: int | None, last: int | None, start: int | None, end: int | None) -> str:
+    line = linecache.getline(file, line_number)
+    if start is None or end is None or first != last or first != line_number:
+        return line.strip()
+    return line.encode()[start:end].decode(errors="replace").strip() or line.strip()
+
+
+def caller_outside(package: str) -> FrameType | None:
+    """The innermost frame of the call stack whose file is outside the folder `package`."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(package):
+        frame = frame.f_back
+    return frame
