@@ -12,6 +12,8 @@ from burngraph.ir.ops.constant import Iota
 from burngraph.ir.promotion import scalar_dtype
 from burngraph.ir.types import F32, I32, TensorType, as_dtype
 
+__all__ = ["arange", "eye", "full", "full_like", "one_hot", "ones", "ones_like", "zeros", "zeros_like"]
+
 
 def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     """`fill_value` (a number or an array that broadcasts) in every entry; the value's own dtype unless given."""

@@ -10,6 +10,72 @@ from burngraph.ir.ops import compare, elementwise
 from burngraph.ir.promotion import at_least_float
 from burngraph.ir.types import BOOL, DType
 
+__all__ = [
+    "abs",
+    "acos",
+    "acosh",
+    "add",
+    "arctan2",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "ceil",
+    "clip",
+    "cos",
+    "cosh",
+    "divide",
+    "equal",
+    "erf",
+    "exp",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "greater",
+    "greater_equal",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "not_equal",
+    "pow",
+    "power",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "round",
+    "rsqrt",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "square",
+    "subtract",
+    "tan",
+    "tanh",
+    "trunc",
+    "where",
+]
+
 
 def promoted(name: str, *xs: Any, dtype: DType | None = None) -> list[Any]:
     """`xs` cast to one dtype (`dtype`, or what they promote to) and broadcast to one shape."""
@@ -314,3 +380,8 @@ def bitwise_invert(x: Any) -> Any:
     if not type_of(x).dtype.is_integer:
         raise located(DTypeError(f"bitwise_invert: takes bool or integers, got {type_of(x)}"))
     return apply(elementwise.BitwiseNot(), x)
+
+
+power = pow  # MLX's name for it
+
+arctan2 = atan2  # MLX's name for it

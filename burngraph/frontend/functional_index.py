@@ -23,6 +23,8 @@ from burngraph.frontend.recording import TracedValue, apply, is_tensor, located,
 from burngraph.ir.ops.index import Take, TakeAlong
 from burngraph.ir.types import I32
 
+__all__ = ["take", "take_along_axis"]
+
 
 def _indices(function: str, indices: Any) -> Any:
     indices = tensor(indices)

@@ -41,6 +41,30 @@ from burngraph.ir.ops.softmax import LogSoftmax, Logsumexp, Softmax
 from burngraph.ir.permutation import inverse
 from burngraph.ir.promotion import at_least_float
 
+__all__ = [
+    "adaptive_avg_pool2d",
+    "avg_pool2d",
+    "batch_norm",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "cross_entropy",
+    "elu",
+    "gelu",
+    "hardsigmoid",
+    "hardswish",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsumexp",
+    "max_pool2d",
+    "relu6",
+    "silu",
+    "softmax",
+    "softplus",
+]
+
 Ints = int | Sequence[int]
 
 

@@ -22,6 +22,8 @@ from burngraph.ir.ops.constant import Constant
 from burngraph.ir.ops.random import RandomBits, RandomSplit
 from burngraph.ir.types import F32, U32, TensorType
 
+__all__ = ["bernoulli", "normal", "random_bits", "random_key", "random_split", "uniform"]
+
 _WORD = 2**32
 _MANTISSA_BITS = 24
 

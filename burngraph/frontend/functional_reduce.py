@@ -21,6 +21,24 @@ from burngraph.ir.ops.reduce import Any as AnyOp
 from burngraph.ir.promotion import at_least_float
 from burngraph.ir.types import BOOL, I32, U32, DType
 
+__all__ = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "cumsum",
+    "cumulative_sum",
+    "matmul",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "std",
+    "sum",
+    "tensordot",
+    "var",
+]
+
 
 def _kept(x: Any, result: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if not keepdims:
@@ -180,3 +198,6 @@ def tensordot(x: Any, y: Any, axes: int | Any = 2) -> Any:
     if [a.shape[i] for i in x_axes] != [b.shape[i] for i in y_axes]:
         raise located(ShapeError(f"tensordot: axes {x_axes} of {a} do not match axes {y_axes} of {b}"))
     return apply(Dot(x_axes, y_axes), x, y)
+
+
+cumsum = cumulative_sum  # MLX's name for it

@@ -14,6 +14,27 @@ from burngraph.ir.ops.movement import Broadcast, Concat, Flip, Pad, Permute, Res
 from burngraph.ir.promotion import promote, promote_scalar, scalar_dtype
 from burngraph.ir.types import DType, TensorType, as_dtype
 
+__all__ = [
+    "asarray",
+    "astype",
+    "broadcast_to",
+    "concat",
+    "concatenate",
+    "expand_dims",
+    "flatten",
+    "flip",
+    "matrix_transpose",
+    "moveaxis",
+    "pad",
+    "permute_dims",
+    "reshape",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "transpose",
+]
+
 Axes = int | Sequence[int] | None
 
 
@@ -326,3 +347,6 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         start[axis], stop[axis] = low, max(low, high)
         parts.append(sliced(x, start, stop, [1] * type.rank))
     return parts
+
+
+concatenate = concat  # MLX's name for it

@@ -19,13 +19,51 @@ from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.target import CPU, METAL, Target
 from burngraph.ir.types import TensorType, as_dtype
 from burngraph.ir.value import Value
-from burngraph.lower_mlx import conv, index, matmul, movement, pool, random, reduce, softmax, window
+from burngraph.lower_mlx import (
+    attention,
+    control,
+    conv,
+    cumulative,
+    custom,
+    fft,
+    index,
+    matmul,
+    movement,
+    pool,
+    quantize,
+    random,
+    reduce,
+    resample,
+    scatter,
+    softmax,
+    sort,
+    window,
+)
 from burngraph.lower_mlx.elementwise import FOLDS_SCALARS
 from burngraph.lower_mlx.record import Recorded, RecordingMx, is_plain_name, literal, operand, statements
 from burngraph.lower_mlx.table import find_rule, mlx_dtype
 
 # Importing a family enters its rules; elementwise is imported above.
-FAMILIES = (conv, index, matmul, movement, pool, random, reduce, softmax, window)
+FAMILIES = (
+    attention,
+    control,
+    conv,
+    cumulative,
+    custom,
+    fft,
+    index,
+    matmul,
+    movement,
+    pool,
+    quantize,
+    random,
+    reduce,
+    resample,
+    scatter,
+    softmax,
+    sort,
+    window,
+)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,15 @@ FAMILIES = (
     "activation",
     "loss",
     "call",
+    "sort",
+    "cumulative",
+    "scatter",
+    "control",
+    "custom",
+    "fft",
+    "attention",
+    "resample",
+    "quantize",
 )
 
 Range = tuple[float, float]

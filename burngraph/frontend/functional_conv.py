@@ -1,0 +1,3 @@
+"""Convolutions and transposed convolutions, NCHW."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Complex numbers and Fourier transforms."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Pooling, unfold and fold, NCHW."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Quantized tensors."""
+
+__all__: list[str] = []

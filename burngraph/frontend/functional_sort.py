@@ -1,0 +1,3 @@
+"""Sorting, searching and selecting by order."""
+
+__all__: list[str] = []

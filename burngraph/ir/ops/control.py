@@ -1,0 +1,1 @@
+"""Ops with nested graphs that loop or branch."""

@@ -1,0 +1,1 @@
+"""Running products, maxima and minima."""

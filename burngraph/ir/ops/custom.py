@@ -1,0 +1,1 @@
+"""Ops with nested graphs that carry a derivative of their own."""

@@ -1,0 +1,5 @@
+"""Samples of attention."""
+
+from tests.samples import Sample
+
+SAMPLES: list[Sample] = []

@@ -1,0 +1,5 @@
+"""Samples of control."""
+
+from tests.samples import Sample
+
+SAMPLES: list[Sample] = []

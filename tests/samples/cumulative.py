@@ -1,0 +1,5 @@
+"""Samples of cumulative."""
+
+from tests.samples import Sample
+
+SAMPLES: list[Sample] = []

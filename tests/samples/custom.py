@@ -1,0 +1,5 @@
+"""Samples of custom."""
+
+from tests.samples import Sample
+
+SAMPLES: list[Sample] = []

@@ -1,0 +1,5 @@
+"""Samples of fft."""
+
+from tests.samples import Sample
+
+SAMPLES: list[Sample] = []

@@ -1,0 +1,5 @@
+"""Samples of quantize."""
+
+from tests.samples import Sample
+
+SAMPLES: list[Sample] = []

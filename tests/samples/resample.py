@@ -1,0 +1,5 @@
+"""Samples of resample."""
+
+from tests.samples import Sample
+
+SAMPLES: list[Sample] = []

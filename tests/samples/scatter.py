@@ -1,0 +1,5 @@
+"""Samples of scatter."""
+
+from tests.samples import Sample
+
+SAMPLES: list[Sample] = []

@@ -1,0 +1,5 @@
+"""Samples of sort."""
+
+from tests.samples import Sample
+
+SAMPLES: list[Sample] = []
