@@ -1,7 +1,7 @@
 """burngraph: take NCHW model code as it is, give back the fastest MLX program that is checked to mean the same."""
 
 from burngraph import errors
-from burngraph.compile import Program, compile
+from burngraph.compile import Program, compile, load
 from burngraph.frontend.functional import *  # noqa: F403  (its __all__ is the public list of functions)
 from burngraph.frontend.functional import __all__ as _functions
 from burngraph.frontend.trace import TensorSpec, trace
@@ -20,6 +20,7 @@ __all__ = [
     "errors",
     "grad",
     "jvp",
+    "load",
     "parse",
     "run",
     "trace",

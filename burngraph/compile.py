@@ -1,5 +1,6 @@
 """`compile`: a function or graph as a Program that runs on MLX, one evaluation per call."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from burngraph.lower_mlx.lower import Lowered, apply_eagerly, array_type, defaul
 from burngraph.passes.eliminate_layout import eliminate_layout_with_certificate
 from burngraph.passes.layout_certificate import Certificate
 from burngraph.passes.pipeline import LAYOUT, run_pipeline
+from burngraph.program_file import Arguments, Stored, read_program, same_arguments, write_program
 
 CACHE_SIZE = 32  # compiled signatures kept per program
 STATIC = (bool, int, float, complex, str)
@@ -66,6 +68,7 @@ class Entry(NamedTuple):
     captured: list[Any]
     out_tree: TreeDef | None
     bound: dict[str, Any]  # the array objects that `prepared` was made from, by key
+    arguments: Arguments | None  # None for a program compiled from a Graph
 
 
 class CacheInfo(NamedTuple):
@@ -79,14 +82,16 @@ class Program:
     """A compiled function. Call it on arrays, or on trees of them; `lazy` builds the result and does not evaluate it."""
 
     def __init__(self, fn: Callable[..., Any] | Graph, weights: Mapping[str, Any] | None, target: Target,
-                 passes: Sequence[str] | None, verify: bool, static_argnames: tuple[str, ...]) -> None:  # fmt: skip
+                 passes: Sequence[str] | None, verify: bool, static_argnames: tuple[str, ...],
+                 arguments: Arguments | None = None, out_tree: TreeDef | None = None) -> None:  # fmt: skip
         self._fn, self._weights, self._target = fn, weights or {}, target
         self._passes, self._verify, self._static = passes, verify, static_argnames
+        self._arguments, self._out_tree = arguments, out_tree  # of a graph that was traced from a function and saved
         self._cache: OrderedDict[Any, Entry] = OrderedDict()
         self._last: Entry | None = None
         self._hits = self._misses = 0
         if isinstance(fn, Graph) and not verify and not self._missing_weights(fn):
-            self._last = self._build(fn, [], None)
+            self._last = self._build(fn, [], out_tree)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         results, tree = self._run(args, kwargs)
@@ -112,10 +117,12 @@ class Program:
         """The arrays among the arguments, and what their signature was compiled to."""
         if not isinstance(self._fn, Graph):
             return self._entry_for(args, kwargs)
+        if self._arguments is not None:
+            args, kwargs = _arrays_among(self._arguments, args, kwargs, self._fn.name), {}
         arrays = [EVALUATOR.as_array(x) for x in args]
         _check(self._fn, arrays, kwargs)
         if self._last is None:
-            self._last = self._build(self._fn, [], None, arrays)
+            self._last = self._build(self._fn, [], self._out_tree, arrays)
         return arrays, self._last
 
     def _entry_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], Entry]:
@@ -158,9 +165,11 @@ class Program:
         names = _names(fn, tree, is_tensor)
         traced = trace_graph(on_tracers, types, name=getattr(fn, "__name__", "f"), param_names=names)
         captured = [EVALUATOR.as_array(x) for x in traced.captured]
-        return self._build(traced.graph, captured, traced.out_tree, [*arrays, *captured])
+        given = Arguments(tree, tuple(None if flag else (x,) for x, flag in zip(leaves, is_tensor, strict=True)))
+        return self._build(traced.graph, captured, traced.out_tree, [*arrays, *captured], given)
 
-    def _build(self, graph: Graph, captured: list[Any], tree: TreeDef | None, inputs: list[Any] | None = None) -> Entry:
+    def _build(self, graph: Graph, captured: list[Any], tree: TreeDef | None, inputs: list[Any] | None = None,
+               arguments: Arguments | None = None) -> Entry:  # fmt: skip
         stages = run_pipeline(graph, self._passes)
         final = stages[-1][1]
         lowered = lower(final, self._target)
@@ -173,7 +182,7 @@ class Program:
         if self._verify and inputs is not None:
             _compare_stages(stages, inputs, {key: as_numpy(EVALUATOR.as_array(array)) for key, array in bound.items()})
         prepared = lowered.prepare({key: EVALUATOR.as_array(array) for key, array in bound.items()})
-        return Entry(graph, stages, lowered, prepared, captured, tree, bound)
+        return Entry(graph, stages, lowered, prepared, captured, tree, bound, arguments or self._arguments)
 
     def _rebound(self, entry: Entry) -> Entry:
         """The entry with `prepare` run again, because an array in `weights` is another object than it was."""
@@ -244,8 +253,31 @@ class Program:
     def cache_info(self) -> CacheInfo:
         return CacheInfo(self._hits, self._misses, len(self._cache), CACHE_SIZE)
 
-    def save(self, path: Any) -> None:
-        raise BurngraphError("save: programs cannot be saved yet", "save str(program.graph) and the weights instead")
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program of the last call to NAME.safetensors: its graph as traced, its weights, its trees of arguments.
+
+        `bg.load` reads it back. Static keyword arguments are fixed to those of the last call.
+
+        Raises   InputError   another suffix, no such folder, no call yet, or an argument that has no text
+        """
+        entry = self._entry()
+        if entry.captured:
+            raise InputError("save: the program reads values of an outer trace", "pass them as arguments")
+        keys = _weight_keys(entry.graph)
+        data = {n.op.key: n.op.data for n in entry.graph.nodes if isinstance(n.op, Weight)} | dict(self._weights)
+        weights = {key: EVALUATOR.as_array(data[key]) for key in keys}
+        write_program(path, Stored(entry.graph, weights, entry.arguments, entry.out_tree))
+
+
+def load(path: str | os.PathLike[str], *, target: Target | str | None = None) -> Program:
+    """The program that `program.save(path)` wrote, compiled for `target`; it takes what the saved one took.
+
+    Raises   InputError   no such file, or it holds no program
+             ParseError   its IR text does not parse
+    """
+    stored = read_program(path)
+    chosen = _target(target)
+    return Program(stored.graph, stored.weights, chosen, None, False, (), stored.arguments, stored.out_tree)
 
 
 def compile(
@@ -269,6 +301,10 @@ def compile(
         raise InputError(f"precision={precision!r} is not available", "leave it at 'reassociate'")
     if checks:
         raise InputError("checks=True is not available", "leave it out")
+    return Program(fn_or_graph, weights, _target(target), passes, verify, tuple(static_argnames))
+
+
+def _target(target: Target | str | None) -> Target:
     if isinstance(target, str) and target not in TARGETS:
         raise InputError(f"no target {target!r}", "targets: " + ", ".join(TARGETS))
     if target is None:
@@ -276,7 +312,23 @@ def compile(
     chosen = TARGETS[target] if isinstance(target, str) else target
     if chosen.cache_limit_bytes:
         mx.set_cache_limit(chosen.cache_limit_bytes)  # MLX's default on CPU returns every large buffer to the system
-    return Program(fn_or_graph, weights, chosen, passes, verify, tuple(static_argnames))
+    return chosen
+
+
+def _weight_keys(graph: Graph) -> list[str]:
+    params = [p.name or "" for p, kind in zip(graph.params, graph.kinds, strict=True) if kind is ParamKind.WEIGHT]
+    return params + [n.op.key for n in graph.nodes if isinstance(n.op, Weight)]
+
+
+def _arrays_among(stored: Arguments, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> tuple[Any, ...]:
+    """The arrays among the arguments of a loaded program, if they are of the shape it was saved with."""
+    leaves, tree = flatten((args, dict(sorted(kwargs.items()))))
+    if not same_arguments(tree, stored.tree):
+        raise InputError(f"@{name} takes other arguments", f"saved: {stored.tree}", f"given: {tree}")
+    for leaf, path, fixed in zip(leaves, leaf_paths(tree), stored.leaves, strict=True):
+        if fixed is not None and (type(leaf), repr(leaf)) != (type(fixed[0]), repr(fixed[0])):
+            raise InputError(f"@{name}: argument {path} was saved as {fixed[0]!r}, given {leaf!r}", "static values are fixed")
+    return tuple(leaf for leaf, fixed in zip(leaves, stored.leaves, strict=True) if fixed is None)
 
 
 def _is_tensor(leaf: Any) -> bool:

@@ -10,11 +10,12 @@ MAY_IMPORT = {
     "frontend": {"frontend", "ir", "errors"},
     "passes": {"passes", "ir", "errors"},
     "lower_mlx": {"lower_mlx", "ir", "errors"},
+    "program_file.py": {"frontend", "ir", "errors"},
     "transforms.py": {"frontend", "passes", "ir", "errors"},
 }
 # Where a third-party module may be imported, as paths below burngraph/; the mlx list holds compile.py and above.
 THIRD_PARTY = {
-    "mlx": ("lower_mlx", "nn", "frontend/mlx", "compile.py", "models", "cli", "bench", "__init__.py"),
+    "mlx": ("lower_mlx", "nn", "frontend/mlx", "compile.py", "program_file.py", "models", "cli", "bench", "__init__.py"),
     "networkx": ("passes",),
     "torch": ("frontend/torch",),
     "onnx": ("frontend/onnx",),
