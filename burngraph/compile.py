@@ -1,6 +1,9 @@
 """`compile`: a function or graph as a Program that runs on MLX, one evaluation per call."""
 
+import functools
+import inspect
 import os
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,53 +12,29 @@ import mlx.core as mx
 import numpy as np
 
 from burngraph.errors import BurngraphError, InputError
-from burngraph.frontend.recording import install_evaluator
-from burngraph.frontend.trace import parameter_name, trace_graph
-from burngraph.frontend.trees import TreeDef, flatten, leaf_paths, unflatten
+from burngraph.evaluator import EVALUATOR, as_numpy
+from burngraph.frontend.recording import Trace, active_trace
+from burngraph.frontend.trace import trace_graph
+from burngraph.frontend.trees import TreeDef, flatten, unflatten
 from burngraph.ir import interpret
-from burngraph.ir.builder import infer_types
 from burngraph.ir.graph import Graph, ParamKind
-from burngraph.ir.op import Cost, Op
+from burngraph.ir.op import Cost
 from burngraph.ir.ops.composite import graph_cost
 from burngraph.ir.ops.constant import Weight
 from burngraph.ir.target import TARGETS, Target
-from burngraph.ir.types import TensorType, as_dtype
-from burngraph.lower_mlx.lower import Lowered, apply_eagerly, array_type, default_target, from_numpy, lower
+from burngraph.ir.value import Value
+from burngraph.lower_mlx.control import notes
+from burngraph.lower_mlx.lower import Lowered, array_type, default_target, lower
+from burngraph.passes.check_indices import IndexCheck, check_indices, raise_if_out_of_range
 from burngraph.passes.eliminate_layout import eliminate_layout_with_certificate
 from burngraph.passes.layout_certificate import Certificate
-from burngraph.passes.pipeline import LAYOUT, run_pipeline
-from burngraph.program_file import Arguments, Stored, read_program, same_arguments, write_program
+from burngraph.passes.pipeline import LAYOUT, check_passes, run_pipeline
+from burngraph.program_file import Arguments, Stored, read_program, write_program
+from burngraph.retraces import Retraces, Traced
+from burngraph.signature import arrays_among, is_array_leaf, leaf_names, signature
+from burngraph.static_arguments import check_static, static_key, static_names, unhashable
 
 CACHE_SIZE = 32  # compiled signatures kept per program
-STATIC = (bool, int, float, complex, str)
-
-
-class MlxEvaluator:
-    """Runs ops on concrete arrays outside a trace: lazy MLX arrays, op by op."""
-
-    def is_array(self, x: Any) -> bool:
-        return isinstance(x, mx.array | np.ndarray) or (hasattr(x, "__dlpack__") and hasattr(x, "shape"))
-
-    def as_array(self, x: Any) -> mx.array:
-        if isinstance(x, mx.array):
-            return x
-        if not isinstance(x, np.ndarray | np.generic):
-            try:
-                x = np.from_dlpack(x)
-            except (BufferError, RuntimeError, TypeError) as error:
-                raise InputError(f"an array of {type(x).__name__} does not convert: {error}") from None
-        return from_numpy(np.asarray(x))
-
-    def type_of(self, x: Any) -> TensorType:
-        return array_type(x)
-
-    def apply(self, op: Op, *arrays: Any) -> tuple[Any, ...]:
-        infer_types(op, [None if a is None else array_type(a) for a in arrays])
-        return apply_eagerly(op, *arrays)
-
-
-EVALUATOR = MlxEvaluator()
-install_evaluator(EVALUATOR)
 
 
 class Entry(NamedTuple):
@@ -69,6 +48,7 @@ class Entry(NamedTuple):
     out_tree: TreeDef | None
     bound: dict[str, Any]  # the array objects that `prepared` was made from, by key
     arguments: Arguments | None  # None for a program compiled from a Graph
+    checks: tuple[IndexCheck, ...]  # two results in front for each
 
 
 class CacheInfo(NamedTuple):
@@ -78,47 +58,128 @@ class CacheInfo(NamedTuple):
     max_size: int
 
 
+_NOT_GIVEN: Any = object()
+
+
 class Program:
-    """A compiled function. Call it on arrays, or on trees of them; `lazy` builds the result and does not evaluate it."""
+    """A compiled function. Call it on arrays, or on trees of them; `lazy` builds the result and does not evaluate it.
+
+    Called while a graph is traced, it is recorded there like the function itself, so that programs nest and differentiate.
+    """
 
     def __init__(self, fn: Callable[..., Any] | Graph, weights: Mapping[str, Any] | None, target: Target,
                  passes: Sequence[str] | None, verify: bool, static_argnames: tuple[str, ...],
-                 arguments: Arguments | None = None, out_tree: TreeDef | None = None) -> None:  # fmt: skip
-        self._fn, self._weights, self._target = fn, weights or {}, target
+                 arguments: Arguments | None = None, out_tree: TreeDef | None = None,
+                 checks: bool = False) -> None:  # fmt: skip
+        self._checks = checks
+        self._fn, self._weights, self._target = fn, {} if weights is None else weights, target
         self._passes, self._verify, self._static = passes, verify, static_argnames
         self._arguments, self._out_tree = arguments, out_tree  # of a graph that was traced from a function and saved
         self._cache: OrderedDict[Any, Entry] = OrderedDict()
         self._last: Entry | None = None
         self._hits = self._misses = 0
+        self._bound: dict[int, tuple[weakref.ref[Any], Program]] = {}  # by id of the object that it is a method of
+        if isinstance(fn, Graph):
+            self.__name__ = fn.name
+        else:
+            functools.update_wrapper(self, fn, updated=())
+        self.__name__ = getattr(self, "__name__", type(fn).__name__)
+        self._retraces = Retraces(self.__name__)
         if isinstance(fn, Graph) and not verify and not self._missing_weights(fn):
             self._last = self._build(fn, [], out_tree)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        results, tree = self._run(args, kwargs)
+        trace = active_trace()
+        if trace is not None:
+            return self._recorded(trace, args, kwargs)
+        results, entry = self._run(args, kwargs)
         mx.eval(results)
-        return _shaped(results, tree)
+        if entry.checks:
+            found, results = results[: 2 * len(entry.checks)], results[2 * len(entry.checks) :]
+            raise_if_out_of_range(entry.checks, [x.item() for x in found])
+        return _shaped(results, entry.out_tree)
 
     def lazy(self, *args: Any, **kwargs: Any) -> Any:
         """The same result, not evaluated."""
-        return _shaped(*self._run(args, kwargs))
+        trace = active_trace()
+        if trace is not None:
+            return self._recorded(trace, args, kwargs)
+        if self._checks:
+            raise InputError("lazy evaluates nothing, so that checks=True has nothing to look at", "call the program itself")
+        results, entry = self._run(args, kwargs)
+        return _shaped(results, entry.out_tree)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As a method: a program per object, which holds what the object's attributes were when it was traced."""
+        if instance is None or isinstance(self._fn, Graph):
+            return self
+        key = id(instance)
+        if key not in self._bound:
+            try:
+                reference = weakref.ref(instance, lambda _: self._bound.pop(key, None))
+            except TypeError:
+                raise InputError(f"a method of {type(instance).__name__}: __slots__ must have '__weakref__'") from None
+            method = _weak_method(self._fn, reference)
+            options = self._weights, self._target, self._passes, self._verify, self._static
+            program = Program(method, *options, checks=self._checks)
+            self._bound[key] = reference, program
+        return self._bound[key][1]
+
+    def __repr__(self) -> str:
+        types = "not traced yet"
+        if self._last is not None:
+            graph = self._last.graph
+            params, results = (", ".join(str(v.type) for v in values) for values in (graph.params, graph.results))
+            types = f"last ({params}) -> ({results})"
+        return f"<burngraph.Program {self.__name__}: {types}>"
+
+    def _recorded(self, trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The call as a part of `trace`. Weights of a graph are captured there, as their keys may stand for others."""
+        if not isinstance(self._fn, Graph):
+            return self._fn(*args, **kwargs)
+        graph = self._fn
+        if self._arguments is not None:
+            args, kwargs = arrays_among(self._arguments, args, kwargs, graph.name), {}
+        _check(graph, args, kwargs)
+        rest = iter(args)
+        now: dict[Value, Any] = {}
+        for param, kind in zip(graph.params, graph.kinds, strict=True):
+            given = self._weight(param.name or "", None) if kind is ParamKind.WEIGHT else next(rest)
+            now[param] = trace.value_of(given)
+        for node in graph.nodes:
+            if isinstance(node.op, Weight):
+                now[node.results[0]] = trace.value_of(self._weight(node.op.key, node.op.data))
+            else:
+                results = trace.builder.several(node.op, *(None if v is None else now[v] for v in node.operands))
+                now.update(zip(node.results, results, strict=True))
+        return _shaped([trace.tracer(now[v]) for v in graph.results], self._out_tree)
+
+    def _weight(self, key: str, data: Any) -> Any:
+        found = self._weights.get(key, data)
+        if found is None:
+            raise InputError(f"weight {key!r} has no data", "pass weights={key: array}")
+        return found
 
     def specialise(self, *args: Any, **kwargs: Any) -> "Program":
         """Trace and lower for these arguments' signature without running; the program, for chaining."""
         self._select(args, kwargs)
         return self
 
-    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], TreeDef | None]:
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], Entry]:
         arrays, entry = self._select(args, kwargs)
         if any(self._weights.get(key, array) is not array for key, array in entry.bound.items()):
             entry = self._rebound(entry)
-        return list(entry.lowered.run(entry.prepared, (*arrays, *entry.captured))), entry.out_tree
+        results = list(entry.lowered.run(entry.prepared, (*arrays, *entry.captured)))
+        for i in entry.lowered.shared:  # so that the caller may write into each result
+            results[i] = mx.array(results[i])
+        return results, entry
 
     def _select(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], Entry]:
         """The arrays among the arguments, and what their signature was compiled to."""
         if not isinstance(self._fn, Graph):
             return self._entry_for(args, kwargs)
         if self._arguments is not None:
-            args, kwargs = _arrays_among(self._arguments, args, kwargs, self._fn.name), {}
+            args, kwargs = arrays_among(self._arguments, args, kwargs, self._fn.name), {}
         arrays = [EVALUATOR.as_array(x) for x in args]
         _check(self._fn, arrays, kwargs)
         if self._last is None:
@@ -130,24 +191,27 @@ class Program:
         if kwargs:
             kwargs = dict(sorted(kwargs.items()))
         static = {k: v for k, v in kwargs.items() if k in self._static}
+        check_static(static)
         traced = (args, {k: v for k, v in kwargs.items() if k not in static}) if kwargs else (args, {})
-        key = (_signature(traced, arrays), tuple((k, type(v), v) for k, v in static.items()))
+        key = (signature(traced, arrays), tuple((k, static_key(v)) for k, v in static.items()))
         try:
             found = self._cache.get(key)
         except TypeError:
-            raise InputError(
-                "a static argument does not hash", "pass arrays, numbers, strings, None or trees of them"
-            ) from None
+            leaves, tree = flatten(traced)
+            raise unhashable(static, leaves, leaf_names(self._fn, tree)) from None
         if found is not None:
             self._hits += 1
             self._cache.move_to_end(key)
         else:
             self._misses += 1
             leaves, tree = flatten(traced)
-            found = self._trace(leaves, [_is_tensor(leaf) for leaf in leaves], tree, static, arrays)
+            found = self._trace(leaves, [is_array_leaf(leaf) for leaf in leaves], tree, static, arrays)
             self._cache[key] = found
             if len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
+            types = iter(map(array_type, arrays))
+            known = tuple(next(types) if is_array_leaf(leaf) else leaf for leaf in leaves)
+            self._retraces.note(Traced((tree, key[1]), known), leaf_names(self._fn, tree))
         self._last = found
         return arrays, found
 
@@ -157,12 +221,13 @@ class Program:
         types = [array_type(a) for a in arrays]
         assert not isinstance(fn, Graph)
 
+        @functools.wraps(fn)
         def on_tracers(*tracers: Any) -> Any:
             rest = iter(tracers)
             args, kwargs = unflatten(tree, [next(rest) if flag else x for x, flag in zip(leaves, is_tensor, strict=True)])
             return fn(*args, **kwargs, **static)
 
-        names = _names(fn, tree, is_tensor)
+        names = [path for path, flag in zip(leaf_names(fn, tree), is_tensor, strict=True) if flag]
         traced = trace_graph(on_tracers, types, name=getattr(fn, "__name__", "f"), param_names=names)
         captured = [EVALUATOR.as_array(x) for x in traced.captured]
         given = Arguments(tree, tuple(None if flag else (x,) for x, flag in zip(leaves, is_tensor, strict=True)))
@@ -170,24 +235,26 @@ class Program:
 
     def _build(self, graph: Graph, captured: list[Any], tree: TreeDef | None, inputs: list[Any] | None = None,
                arguments: Arguments | None = None) -> Entry:  # fmt: skip
-        stages = run_pipeline(graph, self._passes)
+        whole, checks = check_indices(graph) if self._checks else (graph, ())
+        stages = run_pipeline(whole, self._passes)
         final = stages[-1][1]
         lowered = lower(final, self._target)
         data = {n.op.key: n.op.data for n in final.nodes if isinstance(n.op, Weight) and n.op.data is not None}
         data.update(self._weights)
-        missing = [key for key in lowered.weight_keys if key not in data]
+        missing = [key for key in lowered.weights if key not in data]
         if missing:
             raise InputError(f"weight {missing[0]!r} has no data", "pass weights={key: array}")
-        bound = {key: data[key] for key in lowered.weight_keys}
+        bound = {key: data[key] for key in lowered.weights}
+        arrays = _checked_weights(lowered, bound)
         if self._verify and inputs is not None:
-            _compare_stages(stages, inputs, {key: as_numpy(EVALUATOR.as_array(array)) for key, array in bound.items()})
-        prepared = lowered.prepare({key: EVALUATOR.as_array(array) for key, array in bound.items()})
-        return Entry(graph, stages, lowered, prepared, captured, tree, bound, arguments or self._arguments)
+            _compare_stages(stages, inputs, {key: as_numpy(array) for key, array in arrays.items()})
+        given = arguments or self._arguments
+        return Entry(graph, stages, lowered, lowered.prepare(arrays), captured, tree, bound, given, checks)
 
     def _rebound(self, entry: Entry) -> Entry:
         """The entry with `prepare` run again, because an array in `weights` is another object than it was."""
         bound = {key: self._weights.get(key, array) for key, array in entry.bound.items()}
-        prepared = entry.lowered.prepare({key: EVALUATOR.as_array(array) for key, array in bound.items()})
+        prepared = entry.lowered.prepare(_checked_weights(entry.lowered, bound))
         fresh = entry._replace(prepared=prepared, bound=bound)
         for key, cached in self._cache.items():
             if cached is entry:
@@ -223,7 +290,7 @@ class Program:
 
     @property
     def source(self) -> str:
-        """The emitted MLX source of the last call."""
+        """The emitted MLX source of the signature called last, which repr(program) shows."""
         return self._entry().lowered.source
 
     def cost(self) -> Cost:
@@ -241,13 +308,15 @@ class Program:
         return eliminate_layout_with_certificate(self._entry().stages[names.index(LAYOUT) - 1][1])[1]
 
     def explain(self) -> str:
-        """One line per pass: how many nodes and permutes are left after it; then the layout certificate."""
+        """One line per pass: how many nodes and permutes are left after it; then the layout certificate, then a line for
+        each branch or loop that waits for its predicate, or moves bytes in every step."""
         lines = []
         for name, graph in self._entry().stages:
             permutes = sum(node.op.name == "permute" for node in graph.nodes)
             lines.append(f"{name:<28} {len(graph):>6} nodes {permutes:>5} permutes")
         if any(name == LAYOUT for name, _ in self._entry().stages):
             lines.append(str(self.certificate()))
+        lines += notes(self.ir())
         return "\n".join(lines)
 
     def cache_info(self) -> CacheInfo:
@@ -269,39 +338,53 @@ class Program:
         write_program(path, Stored(entry.graph, weights, entry.arguments, entry.out_tree))
 
 
-def load(path: str | os.PathLike[str], *, target: Target | str | None = None) -> Program:
+def load(path: str | os.PathLike[str], *, target: Target | str | None = None, checks: bool = False) -> Program:
     """The program that `program.save(path)` wrote, compiled for `target`; it takes what the saved one took.
+
+    checks   as in `compile`; a file does not say what the saved program checked
+
 
     Raises   InputError   no such file, or it holds no program
              ParseError   its IR text does not parse
     """
     stored = read_program(path)
     chosen = _target(target)
-    return Program(stored.graph, stored.weights, chosen, None, False, (), stored.arguments, stored.out_tree)
+    return Program(stored.graph, stored.weights, chosen, None, False, (), stored.arguments, stored.out_tree, checks)
 
 
 def compile(
-    fn_or_graph: Callable[..., Any] | Graph, *, weights: Mapping[str, Any] | None = None, target: Target | str | None = None,
+    fn_or_graph: Callable[..., Any] | Graph = _NOT_GIVEN, *,
+    weights: Mapping[str, Any] | None = None, target: Target | str | None = None,
     passes: Sequence[str] | None = None, precision: str = "reassociate", checks: bool = False, verify: bool = False,
-    static_argnames: Sequence[str] = (),
-) -> Program:  # fmt: skip
-    """Compile a function of arrays, or a graph, for MLX.
+    static_argnames: str | Sequence[str] = (),
+) -> Any:  # fmt: skip
+    """Compile a function of arrays, or a graph, for MLX: a Program. Also a decorator, @bg.compile or @bg.compile(option=...).
 
     weights           data for the graph's weights, by key
     target            a Target or its name; the default is the device MLX uses
     passes            names of the passes to run; None for all
+    checks            raise IndexRangeError, after the call's one evaluation, for an index that its axis does not have; without
+                      it such an index reads the nearest entry, and writes nothing
     verify            on a signature's first call, run every stage in the interpreter and compare
     static_argnames   keyword arguments that are part of the signature
 
-    Raises   InputError   an option that does not exist
+    Raises   InputError   an option that does not exist, or neither a function nor a graph
     """
     if precision not in ("exact", "reassociate", "fast"):
         raise InputError(f"no precision {precision!r}", "precisions: exact, reassociate, fast")
     if precision != "reassociate":
         raise InputError(f"precision={precision!r} is not available", "leave it at 'reassociate'")
-    if checks:
-        raise InputError("checks=True is not available", "leave it out")
-    return Program(fn_or_graph, weights, _target(target), passes, verify, tuple(static_argnames))
+    check_passes(passes)
+    if fn_or_graph is _NOT_GIVEN:
+        return functools.partial(compile, weights=weights, target=target, passes=passes, precision=precision, checks=checks,
+                                 verify=verify, static_argnames=static_argnames)  # fmt: skip
+    if isinstance(fn_or_graph, Graph):
+        static: tuple[str, ...] = ()
+    elif callable(fn_or_graph):
+        static = static_names(fn_or_graph, static_argnames)
+    else:
+        raise InputError(f"compile takes a function or a bg.Graph, not {fn_or_graph!r:.80}")
+    return Program(fn_or_graph, weights, _target(target), passes, verify, static, checks=checks)
 
 
 def _target(target: Target | str | None) -> Target:
@@ -320,56 +403,31 @@ def _weight_keys(graph: Graph) -> list[str]:
     return params + [n.op.key for n in graph.nodes if isinstance(n.op, Weight)]
 
 
-def _arrays_among(stored: Arguments, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> tuple[Any, ...]:
-    """The arrays among the arguments of a loaded program, if they are of the shape it was saved with."""
-    leaves, tree = flatten((args, dict(sorted(kwargs.items()))))
-    if not same_arguments(tree, stored.tree):
-        raise InputError(f"@{name} takes other arguments", f"saved: {stored.tree}", f"given: {tree}")
-    for leaf, path, fixed in zip(leaves, leaf_paths(tree), stored.leaves, strict=True):
-        if fixed is not None and (type(leaf), repr(leaf)) != (type(fixed[0]), repr(fixed[0])):
-            raise InputError(f"@{name}: argument {path} was saved as {fixed[0]!r}, given {leaf!r}", "static values are fixed")
-    return tuple(leaf for leaf, fixed in zip(leaves, stored.leaves, strict=True) if fixed is None)
+def _weak_method(fn: Callable[..., Any], reference: weakref.ref[Any]) -> Callable[..., Any]:
+    """`fn` as a method of the object behind `reference`, which it does not keep alive."""
 
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return fn(reference(), *args, **kwargs)
 
-def _is_tensor(leaf: Any) -> bool:
-    return not isinstance(leaf, STATIC) and EVALUATOR.is_array(leaf)
-
-
-def _signature(tree: Any, arrays: list[mx.array]) -> Any:
-    """What a call is cached by, and its arrays in the order of `flatten`; on the path of every call, so no tree is built."""
-    kind = type(tree)
-    if kind is mx.array:
-        arrays.append(tree)
-        return tree.dtype, tree.shape
-    if isinstance(tree, dict):
-        try:
-            keys = sorted(tree)
-        except TypeError:
-            keys = sorted(tree, key=str)  # `flatten` refuses such a dict, with a reason
-        return dict, tuple(keys), tuple([_signature(tree[k], arrays) for k in keys])
-    if isinstance(tree, list | tuple):
-        return kind, tuple([_signature(item, arrays) for item in tree])
-    if tree is None:
-        return None
-    if _is_tensor(tree):
-        return _signature(EVALUATOR.as_array(tree), arrays)
-    return kind, repr(tree) if isinstance(tree, float) else tree  # repr tells -0.0 from 0.0, and nan equals nan
-
-
-def _names(fn: Any, tree: TreeDef, is_tensor: list[bool]) -> list[str | None]:
-    """Names of the array leaves of (args, kwargs), as the user would say them: "params.conv1.w"."""
-    names: list[str | None] = []
-    for path, flag in zip(leaf_paths(tree), is_tensor, strict=True):
-        if flag:
-            kind, argument, *rest = path.split(".", 2)
-            names.append(parameter_name(fn, int(argument), *rest) if kind == "0" else ".".join([argument, *rest]))
-    return names
+    functools.update_wrapper(method, fn)
+    whole = inspect.signature(fn)
+    method.__signature__ = whole.replace(parameters=list(whole.parameters.values())[1:])  # type: ignore[attr-defined]
+    return method
 
 
 def _shaped(results: list[mx.array], tree: TreeDef | None) -> Any:
     if tree is not None:
         return unflatten(tree, results)
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def _checked_weights(lowered: Lowered, bound: Mapping[str, Any]) -> dict[str, mx.array]:
+    """The bound arrays as MLX arrays. Raises InputError: one is of another type than the graph says."""
+    arrays = {key: EVALUATOR.frozen(array) for key, array in bound.items()}
+    for key, array in arrays.items():
+        if array_type(array) != lowered.weights[key]:
+            raise InputError(f"weight {key!r} was given {array_type(array)}, must be {lowered.weights[key]}")
+    return arrays
 
 
 def _check(graph: Graph, arrays: list[mx.array], kwargs: dict[str, Any]) -> None:
@@ -393,10 +451,3 @@ def _compare_stages(stages: list[tuple[str, Graph]], inputs: list[Any], bound: M
             wide = np.complex128 if a.dtype.kind == "c" else np.float64
             if not np.allclose(a.astype(wide), b.astype(wide), rtol=1e-3, atol=1e-5, equal_nan=True):
                 raise BurngraphError(f"pass {name} changed result {i}", "switch it off with passes=... and report it")
-
-
-def as_numpy(x: Any) -> Any:
-    """An MLX array as NumPy, bfloat16 included."""
-    if x.dtype == mx.bfloat16:
-        return np.array(x.astype(mx.float32)).astype(as_dtype("bf16").numpy)
-    return np.array(x)

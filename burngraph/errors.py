@@ -55,5 +55,13 @@ class LoweringError(BurngraphError):
     """An op has no form on the target device, or none at this dtype."""
 
 
+class RetraceWarning(UserWarning):
+    """A program is traced again and again because of one Python number among its arguments."""
+
+
 class InputError(BurngraphError, ValueError):
     """What a program, the interpreter or the command line was called with does not fit its signature."""
+
+
+class IndexRangeError(BurngraphError, IndexError):
+    """A program compiled with checks=True read or wrote at an index that its axis does not have."""

@@ -1,7 +1,9 @@
 """The command line: each command once, and bad input exits 2 with one message."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from burngraph.cli import main
@@ -46,10 +48,20 @@ def test_bench_prints_json(text_file, capsys):
         (["run", "{file}", "--input", "x=f32[2,4]"], "f32[2,4]"),
         (["run", "{file}", "--input", "z=f32[2,3]"], "the model has no such argument"),
         (["run", "{file}", "--input", "x"], "expected NAME=SPEC"),
+        (["run", "{file}", "--input", "x=f32[2 3]"], "neither a type such as"),
+        (["run", "{file}", "--input", "x=f32[9999999,9999999,99]"], "does not fit into memory"),
+        (["run", "{file}", "--input", "x={folder}/empty.npy"], "does not read as .npy"),
+        (["run", "{file}", "--input", "x={folder}/archive.npy"], "is an archive of arrays"),
+        (["run", "{folder}/binary.bg"], "is no text"),
     ],
 )
 def test_bad_input_exits_2_with_a_message(arguments, message, text_file, capsys):
-    assert main([a.replace("{file}", text_file) for a in arguments]) == 2
+    folder = Path(text_file).parent
+    (folder / "empty.npy").touch()
+    (folder / "binary.bg").write_bytes(b"graph @f\xce\xff")
+    with (folder / "archive.npy").open("wb") as file:
+        np.savez(file, x=np.ones((2, 3)))
+    assert main([a.replace("{file}", text_file).replace("{folder}", str(folder)) for a in arguments]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
@@ -77,3 +89,103 @@ def test_dump_writes_text_and_weights_that_run_alike(tmp_path, capsys):
 def test_output_in_a_missing_folder_writes_nothing(tmp_path, text_file, capsys):
     assert main(["dump", text_file, "--output", str(tmp_path / "no" / "net.bg")]) == 2
     assert "must be NAME.bg in a folder that exists" in capsys.readouterr().err
+
+
+def test_what_a_model_module_fails_to_import_is_not_hidden(tmp_path, monkeypatch, capsys):
+    (tmp_path / "broken_model.py").write_text("import no_such_library\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["run", "broken_model:model"]) == 2
+    assert "No module named 'no_such_library'" in capsys.readouterr().err
+
+
+MODEL = """
+import burngraph as bg
+import numpy as np
+
+def model(x, k=2, *, axis=0):
+    return bg.sum(x * k, axis=axis)
+
+@bg.compile
+def program(x):
+    return x * 2
+
+def wrong_result(x):
+    return "a"
+
+def wrong_key(x):
+    return {}["k"]
+
+def tree(params):
+    return params["a"][0] * 2
+
+def inputs():
+    return {"params": {"a": [np.ones(3, "float32")]}}
+"""
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    (tmp_path / "model.py").write_text(MODEL)
+    (tmp_path / "syntax.py").write_text("def model(x) return x")
+    np.save(tmp_path / "complex128.npy", np.ones(2, "complex128"))
+    np.savez(tmp_path / "archive.npz", x=np.ones(2))
+    (tmp_path / "junk.npy").write_text("hello")
+    (tmp_path / "net.bg").write_text(
+        'graph @f(%x: f32[2]) -> f32[2] {\n  %w: f32[2] = weight(key="w")\n  %0: f32[2] = mul(%x, %w)\n  return %0\n}\n'
+    )
+    return str(tmp_path / "model.py")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dump", "{file}", "--after", "trace", "--source"], "--source and --after cannot be combined"),
+        (["dump", "{file}", "--explain", "--source"], "--source and --explain cannot be combined"),
+        (["dump", "{file}", "--source", "--output", "o.bg"], "--source and --output cannot be combined"),
+        (["run", "{file}", "--image", "3", "--input", "x=f32[2]"], "--image and --input cannot be combined"),
+        (["run", "{file}", "--input", "x=f32[2]", "--input", "x=f32[3]"], "--input x is given twice"),
+        (["run", "{file}:wrong_result", "--input", "x=f32[2]"], "model.py:12"),
+        (["run", "{file}:wrong_key", "--input", "x=f32[2]"], 'model.py", line 16, in wrong_key'),
+        (["run", "{folder}/syntax.py"], 'syntax.py", line 1'),
+        (["run", "{file}", "--input", "x={folder}/complex128.npy"], "--input x: no dtype dtype('complex128')"),
+        (["run", "{file}", "--input", "x={folder}/archive.npz"], "is neither a picture nor an .npy file"),
+        (["run", "{file}", "--input", "x={folder}/junk.npy"], "junk.npy does not read as .npy, an array of numbers"),
+        (["run", "{folder}/net.bg"], "whose data belongs in {folder}/net.safetensors, which is missing"),
+    ],
+)
+def test_options_and_models_at_fault_exit_2(arguments, message, model_file, capsys):
+    folder = str(Path(model_file).parent)
+    fill = {"{file}": model_file, "{folder}": folder}
+    for key, value in fill.items():
+        arguments, message = [a.replace(key, value) for a in arguments], message.replace(key, value)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "pickle" not in error
+    assert "burngraph/cli" not in error  # no line of ours
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["{file}", "--input", "x=float32[2, 3]"],
+        ["{file}", "--input", "x=f32[2,3]", "--input", "k=f32[3]"],
+        ["{file}:program", "--input", "x=f32[3]"],
+        ["{file}:tree"],
+    ],
+)
+def test_defaults_programs_trees_and_long_dtypes(arguments, model_file, capsys):
+    arguments = [a.replace("{file}", model_file) for a in arguments]
+    assert main(["run", *arguments]) == 0
+    assert "float32[3]" in capsys.readouterr().out
+    assert main(["bench", *arguments, "--rounds", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["model"], found["rounds"], len(found["timings"])) == (arguments[0], 1, 3)
+    assert set(found["versions"]) == {"python", "burngraph", "mlx", "numpy"}
+
+
+def test_an_unknown_option_shows_the_usage_of_its_command(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "m.py", "--bogus"])
+    assert caught.value.code == 2
+    assert "usage: burngraph run" in capsys.readouterr().err

@@ -2,13 +2,17 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 
 from burngraph.cli.bench import bench
 from burngraph.cli.dump import dump
 from burngraph.cli.run import run
 from burngraph.errors import BurngraphError
+from burngraph.frontend.foreign import is_library
+from burngraph.frontend.recording import is_inside_package
 
+EMITTED = "<burngraph @"  # how the file of an emitted program is called
 MODEL_HELP = "file.py, file.py:function, package.module:function, or IR text in a .bg file"
 INPUT_HELP = "x=f32[8,3,32,32] (seeded random), or x=file.npy or .png; repeat for several"
 
@@ -24,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("model", metavar="MODEL", help=MODEL_HELP)
         command.add_argument("--input", action="append", default=[], metavar="NAME=SPEC", help=INPUT_HELP)
-        command.set_defaults(handler=handler)
+        command.set_defaults(handler=handler, parser=command)
         if name == "run":
             command.add_argument("--image", help="a picture, or the index of a test image, for a model file with classify()")
         if name == "dump":
@@ -40,10 +44,28 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status: 0, or 2 where the input is at fault."""
-    arguments = parser().parse_args(argv)
+    arguments, unknown = parser().parse_known_args(argv)
+    if unknown:
+        arguments.parser.error("unrecognized arguments: " + " ".join(unknown))  # shows the usage of this command
     try:
         arguments.handler(arguments)
     except BurngraphError as error:
         print(f"burngraph: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
+    except Exception as error:
+        lines = _lines_of_the_model(error)
+        if lines is None:
+            raise
+        print(f"burngraph: the code of {arguments.model} raised an error\n{lines}", end="", file=sys.stderr)
+        return 2
     return 0
+
+
+def _lines_of_the_model(error: Exception) -> str | None:
+    """The lines of the user's own files on the way to `error`, and the error; None if it was raised in this package."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not is_inside_package(frame.filename) and not is_library(frame.filename)]
+    last = frames[-1].filename
+    if is_inside_package(last) or last.startswith(EMITTED) or not (own or isinstance(error, SyntaxError)):
+        return None
+    return "".join([*traceback.format_list(own), *traceback.format_exception_only(error)])

@@ -1,9 +1,11 @@
 """`burngraph bench`: is the compiled program worth it?"""
 
 import json
+import platform
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 import mlx.core as mx
@@ -12,10 +14,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from burngraph.bench import Timing, interleave
-from burngraph.cli.model import arrays_for, load
+from burngraph.cli.inputs import arguments_for
+from burngraph.cli.model import load
 from burngraph.compile import compile
 from burngraph.errors import InputError
-from burngraph.frontend.trees import flatten
+from burngraph.evaluator import EVALUATOR
+from burngraph.frontend.recording import is_array
+from burngraph.frontend.trees import flatten, map_leaves
 from burngraph.ir.graph import Graph
 
 
@@ -24,22 +29,33 @@ def bench(arguments: Namespace) -> None:
     if arguments.rounds < 1:
         raise InputError(f"--rounds {arguments.rounds}: at least 1")
     model, module = load(arguments.model)
-    arrays = [mx.array(array) for array in arrays_for(model, module, arguments.input)]
+    args, kwargs = (map_leaves(_on_device, tree) for tree in arguments_for(model, module, arguments.input))
     compiled, transposed = compile(model), compile(model, passes=("inline-calls",))
     callables: dict[str, Callable[[], Any]] = {
-        "compiled": lambda: compiled(*arrays),
-        "each op transposed": lambda: transposed(*arrays),
+        "compiled": lambda: compiled(*args, **kwargs),
+        "each op transposed": lambda: transposed(*args, **kwargs),
     }
     if not isinstance(model, Graph):
-        callables["op by op"] = lambda: mx.eval(flatten(model(*arrays))[0])
+        callables["op by op"] = lambda: mx.eval(flatten(model(*args, **kwargs))[0])
     console = Console(stderr=True)
+    if "op by op" not in callables:
+        console.print("no row 'op by op': IR text has no function to call", highlight=False)
     with Progress(console=console, transient=True, disable=arguments.json) as progress:
         task = progress.add_task("timing", total=arguments.rounds + 3)
         timings = interleave(callables, arguments.rounds, on_round=lambda: progress.advance(task))
     if arguments.json:
-        print(json.dumps({"device": str(mx.default_device()), "timings": [asdict(t) for t in timings]}, indent=2))
+        about = {"model": arguments.model, "rounds": arguments.rounds, "device": str(mx.default_device())}
+        print(json.dumps({**about, "versions": versions(), "timings": [asdict(t) for t in timings]}, indent=2))
     else:
         Console().print(table(timings))
+
+
+def _on_device(leaf: Any) -> Any:
+    return EVALUATOR.as_array(leaf) if is_array(leaf) else leaf
+
+
+def versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in ("burngraph", "mlx", "numpy")}}
 
 
 def table(timings: list[Timing]) -> Table:

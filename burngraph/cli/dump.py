@@ -6,18 +6,22 @@ from pathlib import Path
 
 import mlx.core as mx
 
-from burngraph.cli.model import arrays_for, load
-from burngraph.compile import EVALUATOR, compile
+from burngraph.cli.inputs import arguments_for
+from burngraph.cli.model import load
+from burngraph.compile import compile
 from burngraph.errors import InputError
+from burngraph.evaluator import EVALUATOR
 from burngraph.ir.graph import Graph
 from burngraph.ir.ops.constant import Weight
 
 
 def dump(arguments: Namespace) -> None:
     """Print IR text after a pass, the MLX source, or the layout certificate; or write text and weights to files."""
+    _check_options(arguments)
     model, module = load(arguments.model)
     program = compile(model)
-    program.specialise(*arrays_for(model, module, arguments.input))
+    call = arguments_for(model, module, arguments.input)
+    program.specialise(*call.args, **call.kwargs)
     graph = program.ir(arguments.after or "trace")
     if arguments.output is not None:
         write(graph, Path(arguments.output))
@@ -27,6 +31,13 @@ def dump(arguments: Namespace) -> None:
         print(program.explain())
     else:
         print(graph)
+
+
+def _check_options(arguments: Namespace) -> None:
+    """Raises InputError: two options that ask for different things."""
+    given = [name for name in ("source", "explain", "output", "after") if getattr(arguments, name) not in (None, False)]
+    if len(given) > 1 and given != ["output", "after"]:
+        raise InputError(f"--{given[0]} and --{given[1]} cannot be combined")
 
 
 def write(graph: Graph, path: Path) -> None:

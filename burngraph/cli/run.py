@@ -9,7 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from burngraph.cli.model import arrays_for, load, picture
+from burngraph.cli.inputs import arguments_for, picture
+from burngraph.cli.model import load
 from burngraph.compile import compile
 from burngraph.errors import InputError
 from burngraph.frontend.trees import flatten
@@ -17,11 +18,14 @@ from burngraph.frontend.trees import flatten
 
 def run(arguments: Namespace) -> None:
     """Show dtype, shape, mean and range of each result; with --image, the class that the model's classify() gives."""
+    if arguments.image is not None and arguments.input:
+        raise InputError("--image and --input cannot be combined")
     model, module = load(arguments.model)
     if arguments.image is not None:
         _classify(module, arguments)
         return
-    results, _ = flatten(compile(model)(*arrays_for(model, module, arguments.input)))
+    call = arguments_for(model, module, arguments.input)
+    results, _ = flatten(compile(model)(*call.args, **call.kwargs))
     table = Table("result", "type", "mean", "min", "max")
     for index, result in enumerate(results):
         array = np.array(result.astype(mx.float32))

@@ -6,9 +6,13 @@ the bg spelling of it.
 
 import ast
 import linecache
+import os
 import re
 import sys
+import sysconfig
 import traceback
+from collections.abc import Sequence
+from functools import cache
 from types import FrameType
 
 from burngraph.errors import TraceError
@@ -35,6 +39,7 @@ OPERATORS: dict[type, str] = {
     ast.Gt: "greater",
     ast.GtE: "greater_equal",
 }
+_PYTHON, _SCRIPTS = (sysconfig.get_path(name) + os.sep for name in ("stdlib", "scripts"))
 _LIBRARIES = re.compile(r"(?:mx|np|numpy|core|mlx\.core)\.([\w.]+)$")
 
 
@@ -61,9 +66,17 @@ def _what_and_way_out(expression: str) -> tuple[str, str]:
     if isinstance(node, ast.Subscript):
         return "an mx.array is indexed with", "write bg.take(array, index, axis=0)"
     called = _LIBRARIES.match(ast.unparse(node.func)) if isinstance(node, ast.Call) else None
-    if called is not None:
-        return f"{called.group(0)} was called on", f"write bg.{called.group(1).rpartition('.')[2]}(...)"
-    return "another library's function was called on", "write the bg function of the same name"
+    if called is None:
+        return "another library's function was called on", "write what it computes with bg functions"
+    name = called.group(1).rpartition(".")[2]
+    name = "asarray" if name == "array" else name
+    way_out = f"write bg.{name}(...)" if name in _public_names() else f"there is no bg.{name}; write it with other bg functions"
+    return f"{called.group(0)} was called on", way_out
+
+
+def _public_names() -> Sequence[str]:
+    """What `import burngraph as bg` offers, looked up and not imported: this room is below most of it."""
+    return getattr(sys.modules.get(__name__.partition(".")[0]), "__all__", ())
 
 
 def running_expression(frame: FrameType) -> str:
@@ -86,8 +99,30 @@ def _cut(file: str, line_number: int, first: int | None, last: int | None, start
 
 
 def caller_outside(package: str) -> FrameType | None:
-    """The innermost frame of the call stack whose file is outside the folder `package`."""
+    """The innermost frame of the call stack that is the user's: outside the folder `package` and installed libraries.
+
+    Where all of it is in libraries, the innermost of those: the user's code may be installed too.
+    """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(package):
+    installed: FrameType | None = None
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(package):
+            if not is_library(file):
+                return frame
+            if installed is None and _is_installed(file):
+                installed = frame
         frame = frame.f_back
-    return frame
+    return installed
+
+
+@cache
+def is_library(file: str) -> bool:
+    """Whether a source file belongs to Python itself or to an installed library."""
+    return _is_installed(file) or file.startswith(("<frozen", _PYTHON, _SCRIPTS))
+
+
+@cache
+def _is_installed(file: str) -> bool:
+    parts = re.split(r"[/\\]", file)
+    return "site-packages" in parts or "dist-packages" in parts

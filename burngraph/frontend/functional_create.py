@@ -9,7 +9,7 @@ from burngraph.frontend.functional_elementwise import add, equal, multiply
 from burngraph.frontend.functional_shape import astype, broadcast_to, expand_dims, shape_tuple, splat, tensor
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.ops.constant import Iota
-from burngraph.ir.promotion import scalar_dtype
+from burngraph.ir.promotion import promote, scalar_dtype
 from burngraph.ir.types import F32, I32, TensorType, as_dtype
 
 __all__ = ["arange", "eye", "full", "full_like", "one_hot", "ones", "ones_like", "zeros", "zeros_like"]
@@ -45,7 +45,7 @@ def ones_like(x: Any, dtype: Any = None) -> Any:
 
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Any:
-    """start, start + step, ... below `stop`; arange(n) counts from 0. i32 for integers, f32 for floats.
+    """start, start + step, ... below `stop`; arange(n) counts from 0. i32 (or i64, where needed) for integers, f32 for floats.
 
     Raises   ShapeError   step is 0
     """
@@ -54,8 +54,11 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     if step == 0:
         raise located(ShapeError("arange: step is 0"))
     exact = all(isinstance(v, int) for v in (start, stop, step))
-    made = as_dtype(dtype) if dtype is not None else (I32 if exact else F32)
     count = max(0, math.ceil((stop - start) / step))
+    if dtype is not None:
+        made = as_dtype(dtype)
+    else:
+        made = promote(*map(scalar_dtype, (start, start + step * max(0, count - 1)))) if exact else F32
     counter = apply(Iota(0, TensorType(I32 if exact and made.kind == "bool" else made, (count,))))
     if step != 1:
         counter = multiply(counter, step)

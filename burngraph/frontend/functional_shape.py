@@ -1,18 +1,20 @@
 """Functions that rearrange: reshape, permute, broadcast, join, cut, pad; and what all functions use to read arguments."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from burngraph.errors import DTypeError, ShapeError
-from burngraph.frontend.recording import apply, evaluator, is_tensor, located, type_of
+from burngraph.errors import BurngraphError, DTypeError, ShapeError
+from burngraph.frontend.blame import an, argument_name, not_an_array
+from burngraph.frontend.padding import pad_with_entries
+from burngraph.frontend.recording import TracedValue, apply, evaluator, is_tensor, located, type_of
 from burngraph.ir.ops.cast import Cast
 from burngraph.ir.ops.constant import Splat
 from burngraph.ir.ops.movement import Broadcast, Concat, Flip, Pad, Permute, Reshape, Slice
-from burngraph.ir.promotion import promote, promote_scalar, scalar_dtype
-from burngraph.ir.types import DType, TensorType, as_dtype
+from burngraph.ir.promotion import holds, promote, promote_scalar, scalar_dtype
+from burngraph.ir.types import BOOL, C64, F32, I32, I64, DType, TensorType, as_dtype
 
 __all__ = [
     "asarray",
@@ -39,24 +41,42 @@ Axes = int | Sequence[int] | None
 
 
 def asarray(x: Any, dtype: Any = None) -> Any:
-    """An array (or traced value) from a number, nested list, array or traced value; Python floats are f32, ints i32.
+    """An array (or traced value) from a number, nested list, array or traced value.
 
-    Raises   DTypeError   `x` is none of these
+    dtype    without it Python floats become f32, and ints i32, or i64 if one of them is too large for that
+
+    Raises   DTypeError   `x` is none of these, or an int does not fit
     """
-    if not is_tensor(x):
-        x = _from_python(x)
-    return x if dtype is None else astype(x, dtype)
-
-
-def _from_python(x: Any) -> Any:
+    if is_tensor(x):
+        return x if dtype is None else astype(x, dtype)
+    wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(x, bool | int | float | complex):
-        return splat(x, TensorType(scalar_dtype(x), ()))
+        return splat(x, TensorType(_alone(x) if wanted is None else wanted, ()))
+    return evaluator().as_array(_from_lists(x, wanted))
+
+
+def _from_lists(x: Any, wanted: DType | None) -> np.ndarray:
     try:
         array = np.array(x)
-        narrow = {"f": np.float32, "i": np.int32, "b": np.bool_, "c": np.complex64}[array.dtype.kind]
-    except (KeyError, ValueError, TypeError):
-        raise located(DTypeError(f"{type(x).__name__} is not an array or a number", f"value: {x!r}"[:120])) from None
-    return evaluator().as_array(array.astype(narrow))
+    except (BurngraphError, ValueError, TypeError):  # ragged, or of traced values
+        array = np.array(None)
+    if array.dtype.kind not in "fiubc":
+        way_out = "value: " + repr(x)[:100]
+        if isinstance(x, list | tuple) and any(map(is_tensor, x)):
+            way_out = "bg.stack(xs) makes one array of several of one shape"
+        raise located(
+            DTypeError(f"asarray: a {type(x).__name__} is not an array, a number or a nested list of numbers", way_out)
+        )
+    if array.dtype.kind in "iu":
+        least, greatest = (int(array.min()), int(array.max())) if array.size else (0, 0)
+        wanted = wanted or (I32 if holds(I32, least) and holds(I32, greatest) else I64)
+        for value in (least, greatest):
+            _check_fits(value, wanted)
+    wanted = wanted or {"f": F32, "b": BOOL, "c": C64}[array.dtype.kind]
+    if array.dtype.kind == "c" and wanted is not C64:
+        raise located(DTypeError(f"asarray: a complex number does not become {wanted.long_name}"))
+    with np.errstate(over="ignore"):  # a float too large for its dtype is inf
+        return array.astype(wanted.numpy)
 
 
 def tensor(x: Any) -> Any:
@@ -67,29 +87,47 @@ def tensor(x: Any) -> Any:
     if is_tensor(x):
         return x
     if isinstance(x, bool | int | float | complex):
-        return splat(x, TensorType(scalar_dtype(x), ()))
-    raise located(DTypeError(f"{type(x).__name__} is not an array or a number", "convert it with bg.asarray(...)"))
+        return splat(x, TensorType(_alone(x), ()))
+    raise not_an_array(x)
+
+
+def _alone(x: complex) -> DType:
+    try:
+        return scalar_dtype(x)
+    except DTypeError as error:
+        raise located(error) from None
 
 
 def splat(value: bool | complex, type: TensorType) -> Any:
-    """`value` converted to the kind of the dtype, in every entry."""
-    kind = type.dtype.kind
-    if kind == "bool":
-        value = bool(value)
-    elif kind == "float":
-        value = float(value)  # type: ignore[arg-type]
-    elif kind == "complex":
-        value = complex(value)
-    else:
-        value = int(value)  # type: ignore[arg-type]
-    return apply(Splat(value, type))
+    """`value` converted to the kind of the dtype, in every entry. A float too large for its dtype is inf.
+
+    Raises   DTypeError   an int does not fit the dtype, or a complex number, inf or nan becomes what has none
+    """
+    convert = {"bool": bool, "float": float, "complex": complex}.get(type.dtype.kind, int)
+    try:
+        converted = convert(value)  # type: ignore[arg-type]
+    except (OverflowError, TypeError, ValueError):
+        raise located(DTypeError(f"the number {value} does not become {type.dtype.long_name}")) from None
+    if isinstance(converted, float):
+        with np.errstate(over="ignore"):
+            rounded = float(type.dtype.numpy.type(converted))
+        converted = rounded if math.isinf(rounded) else converted
+    elif type.dtype.is_integer:
+        _check_fits(converted, type.dtype)
+    return apply(Splat(converted, type))
+
+
+def _check_fits(value: int, dtype: DType) -> None:
+    if not holds(dtype, value):
+        way_out = "cast the array first, as in x.astype('int64')"
+        raise located(DTypeError(f"the number {value} does not fit {dtype.long_name}", way_out))
 
 
 def computed_dtype(xs: Sequence[Any]) -> DType:
     """The dtype that an operation on `xs` is computed in; Python scalars are weak."""
     dtypes = [type_of(x).dtype for x in xs if is_tensor(x)]
     scalars = [x for x in xs if not is_tensor(x)]
-    dtype = promote(*dtypes) if dtypes else scalar_dtype(scalars[0])
+    dtype = promote(*dtypes) if dtypes else _alone(scalars[0])
     for scalar in scalars:
         dtype = promote_scalar(dtype, scalar)
     return dtype
@@ -124,6 +162,8 @@ def normal_axis(function: str, axis: int, rank: int) -> int:
 
     Raises   ShapeError   out of range
     """
+    if not isinstance(axis, int | np.integer):
+        raise located(ShapeError(f"{function}: axis {axis!r} is {an(axis)}, must be an int"))
     if not -rank <= axis < rank:
         raise located(ShapeError(f"{function}: axis {axis} is out of range for rank {rank}"))
     return axis % rank
@@ -136,7 +176,7 @@ def normal_axes(function: str, axes: Axes, rank: int) -> tuple[int, ...]:
     """
     if axes is None:
         return tuple(range(rank))
-    given = (axes,) if isinstance(axes, int) else tuple(axes)
+    given = tuple(axes) if isinstance(axes, Iterable) and not is_tensor(axes) else (axes,)
     found = sorted(normal_axis(function, axis, rank) for axis in given)
     if len(set(found)) != len(found):
         raise located(ShapeError(f"{function}: axes {given} name an axis twice"))
@@ -144,7 +184,21 @@ def normal_axes(function: str, axes: Axes, rank: int) -> tuple[int, ...]:
 
 
 def shape_tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+    """A shape given as one int or several.
+
+    Raises   ShapeError   an entry is no Python int
+    """
+    if isinstance(shape, int | np.integer):
+        return (int(shape),)
+    if isinstance(shape, Iterable) and (isinstance(shape, np.ndarray) or not is_tensor(shape)):
+        dims = tuple(shape)
+        if all(isinstance(dim, int | np.integer) for dim in dims):
+            return tuple(map(int, dims))
+        wrong = next(dim for dim in dims if not isinstance(dim, int | np.integer))
+    else:
+        wrong = shape
+    way_out = "dims are fixed when a graph is built" if isinstance(wrong, TracedValue) else f"given: {shape!r}"
+    raise located(ShapeError(f"{argument_name(shape)} must be Python ints, but holds {wrong!r}", way_out))
 
 
 def astype(x: Any, dtype: Any) -> Any:
@@ -269,6 +323,8 @@ def concat(xs: Sequence[Any], axis: int | None = 0) -> Any:
 
     Raises   ShapeError   no arrays, or another axis differs
     """
+    if is_tensor(axis) or not isinstance(xs, Iterable):
+        raise located(ShapeError("concat takes one list of arrays", "write bg.concat([x, y], axis)"))
     arrays = [tensor(x) for x in xs]
     if not arrays:
         raise located(ShapeError("concat: no arrays"))
@@ -290,10 +346,14 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Any:
     return concat([expand_dims(x, axis) for x in xs], axis)
 
 
-def pad(x: Any, pad_width: int | Sequence[Any], value: float = 0) -> Any:
-    """`value` added before and after each axis.
+def pad(x: Any, pad_width: int | Sequence[Any], value: float = 0, mode: str = "constant") -> Any:
+    """Entries added before and after each axis.
 
     pad_width   n, (low, high), or one (low, high) per axis
+    mode        "constant" (`value`), "reflect" (mirrored, without the edge itself), "replicate" or "edge" (the edge entry),
+                "circular" or "wrap" (from the other end)
+
+    Raises   InputError   another mode;   ShapeError   pad_width does not fit, or an axis is too short to mirror or wrap
     """
     x = tensor(x)
     type = type_of(x)
@@ -305,6 +365,8 @@ def pad(x: Any, pad_width: int | Sequence[Any], value: float = 0) -> Any:
         raise located(ShapeError(f"pad: pad_width {pad_width} does not fit {type}", "give one (low, high) >= 0 per axis"))
     if not any(low or high for low, high in pairs):
         return x
+    if mode != "constant":
+        return pad_with_entries(x, pairs, mode)
     fill = splat(value, TensorType(type.dtype, ())) if not is_tensor(value) else astype(value, type.dtype)
     low, high = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
     return apply(Pad(low, high, (0,) * type.rank), x, fill)

@@ -37,8 +37,9 @@ def is_inside_package(file: str) -> bool:
 
 
 def located(error: BurngraphError) -> BurngraphError:
-    """`error` with the user's line added."""
-    return error.add(f"from {user_source()}")
+    """`error` with the user's line added, if one is running."""
+    source = user_source()
+    return error if source is None else error.add(f"from {source}")
 
 
 class Evaluator(Protocol):
@@ -47,6 +48,9 @@ class Evaluator(Protocol):
     def is_array(self, x: Any) -> bool: ...
 
     def as_array(self, x: Any) -> Any: ...
+
+    def frozen(self, x: Any) -> Any:
+        """as_array, which later writes into `x` do not reach."""
 
     def type_of(self, x: Any) -> TensorType: ...
 
@@ -61,6 +65,9 @@ class ReferenceEvaluator:
 
     def as_array(self, x: Any) -> Any:
         return np.asarray(x)
+
+    def frozen(self, x: Any) -> Any:
+        return np.array(x)
 
     def type_of(self, x: Any) -> TensorType:
         return numpy_type_of(np.asarray(x))
@@ -131,7 +138,8 @@ class TracedValue:
 
     def __bool__(self) -> bool:
         raise self._refusal(
-            "a branch (if, while, and, or, not, in) depends on", "choose between values with bg.where(cond, x, y)"
+            "a branch (if, while, and, or, not, in) depends on",
+            "choose between values with bg.where(cond, x, y), between functions with bg.cond; loop with bg.while_loop",
         )
 
     def __float__(self) -> float:
@@ -152,18 +160,43 @@ class TracedValue:
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise self._refusal("NumPy needs the entries of", "call the bg function of the same name instead of the np one")
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """NumPy calls it for each function of its own that is given a traced value."""
+        if function in (np.shape, np.ndim, np.size):
+            return function._implementation(*args, **kwargs)
+        raise self._foreign()
+
     def __dlpack__(self, *_: Any, **__: Any) -> Any:
         raise self._refusal("another array library needs the entries of", "call the bg function of the same name")
 
     def __mlx_array__(self) -> Any:
         """MLX calls it before it looks at an operand; without it `mx_array == tracer` would be a plain False."""
+        raise self._foreign()
+
+    def _foreign(self) -> TraceError:
+        if self._trace not in _active.get():
+            return leaked(self)
         frame = caller_outside(_PACKAGE)
-        raise foreign_refusal(running_expression(frame) if frame else "", user_source())
+        return foreign_refusal(running_expression(frame) if frame else "", user_source())
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise self._refusal(
-            "an assignment writes into", "make a new value instead: x = bg.where(mask, new, x), or x = bg.concat([...])"
+            "an assignment writes into", "make a new value instead: x = x.at[index].set(value), or x = bg.where(mask, new, x)"
         )
+
+    def __delitem__(self, index: Any) -> None:
+        raise self._refusal("del removes entries of", "make a new value of what is left: x[1:], or bg.concat([...])")
+
+    def __copy__(self) -> "TracedValue":
+        return self  # a value is never written to
+
+    def __deepcopy__(self, memo: Any) -> "TracedValue":
+        return self
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            raise self._refusal(f"the format {spec!r} needs the number in", "return it and format the result")
+        return repr(self)
 
     def item(self) -> Any:
         raise self._refusal("item() needs the number in", "keep it as an array: bg functions take it as it is")
@@ -172,6 +205,8 @@ class TracedValue:
         raise self._refusal("tolist() needs the entries of", "return the value from the traced function instead")
 
     def _refusal(self, what: str, way_out: str) -> TraceError:
+        if self._trace not in _active.get():
+            return leaked(self)
         return TraceError(
             f"{what} a traced value, which has no entries while the graph is built",
             f"value: {self!r}",
@@ -202,7 +237,7 @@ class Trace:
         self.captured: list[TracedValue] = []
         self._captured_values: dict[Value, Value] = {}
         self._weights: dict[str, Value] = {}
-        # id of a captured array -> (its key, the array as given, as the evaluator has it); the second keeps the id alive
+        # id of a captured array -> (its key, the array as given, as it was then); the second keeps the id alive
         self.arrays: dict[int, tuple[str, Any, Any]] = {}
 
     def tracer(self, value: Value) -> Any:
@@ -234,7 +269,7 @@ class Trace:
             return self.builder(Splat(x.item(), numpy_type_of(np.asarray(x))))
         arrays = self.root.arrays
         if id(x) not in arrays:
-            arrays[id(x)] = (f"captured.{len(arrays)}", x, _evaluator.as_array(x))
+            arrays[id(x)] = (f"captured.{len(arrays)}", x, _evaluator.frozen(x))
         key, _, array = arrays[id(x)]
         if key not in self._weights:
             self._weights[key] = self.builder(Weight(key, _evaluator.type_of(array), array))

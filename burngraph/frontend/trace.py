@@ -1,5 +1,6 @@
 """From a Python function to a Graph: run it once on traced values and record what it applies."""
 
+import functools
 import inspect
 import re
 import traceback
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from burngraph.errors import BurngraphError, TraceError
-from burngraph.frontend.foreign import raising_expression, refusal
+from burngraph.frontend.foreign import is_library, raising_expression, refusal
 from burngraph.frontend.functional_shape import splat
 from burngraph.frontend.recording import (
     Evaluator,
@@ -56,6 +57,8 @@ __all__ = [
 ]
 
 _TRACED_TYPE = f"{Tracer.__module__}.{Tracer.__name__}"
+_DTYPE = f"{DType.__module__}.{DType.__name__}"
+_UNNAMED = ("std::bad_cast", "Cannot index mlx array using the given type", "incompatible function arguments", "[tree_flatten]")
 _SCALARS = (bool, int, float, complex)
 
 
@@ -121,23 +124,25 @@ def trace_graph(
                 raise
             raise explained from error
         leaves, out_tree = flatten(returned)
-        results = [_result(trace, leaf, path) for leaf, path in zip(leaves, leaf_paths(out_tree), strict=True)]
+        results = [_result(trace, leaf, path, fn) for leaf, path in zip(leaves, leaf_paths(out_tree), strict=True)]
         trace.close()
         return TracedGraph(trace.builder.build(results), trace.captured, out_tree)
 
 
-def _result(trace: Trace, leaf: Any, path: str) -> Value:
+def _result(trace: Trace, leaf: Any, path: str, fn: Callable[..., Any]) -> Value:
     if isinstance(leaf, _SCALARS) and not is_tensor(leaf):
         leaf = splat(leaf, TensorType(scalar_dtype(leaf), ()))
     if not is_tensor(leaf):
         where = f"at {path} of the returned tree" if path else "the returned value"
-        raise located(
-            TraceError(
-                f"@{trace.builder.name} returned {type(leaf).__name__}, which is no array",
-                where,
-                "return arrays, numbers, None, and dicts, lists and tuples of them",
-            )
+        error = TraceError(
+            f"@{trace.builder.name} returned {type(leaf).__name__}, which is no array",
+            where,
+            "return arrays, numbers, None, and dicts, lists and tuples of them",
         )
+        code = getattr(inspect.unwrap(fn), "__code__", None)
+        if code is None or is_inside_package(code.co_filename):
+            raise located(error)
+        raise error.add(f"from {Source(code.co_filename, code.co_firstlineno)}")  # the line that returned is past
     value = trace.value_of(leaf)
     assert value is not None
     return value
@@ -145,21 +150,41 @@ def _result(trace: Trace, leaf: Any, path: str) -> Value:
 
 def _explained(error: Exception) -> TraceError | None:
     """A TraceError for an error that another library raised because it was given a traced value; None for other errors."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not is_inside_package(f.filename)]
-    message = str(error)
-    # some messages of MLX do not name the type of what it was given
-    unnamed = message in ("std::bad_cast", "Cannot index mlx array using the given type.") and _reads_traced_value(error)
-    if not frames or not (unnamed or _TRACED_TYPE in message or f"'{Tracer.__name__}'" in message):
+    outside = [f for f in traceback.extract_tb(error.__traceback__) if not is_inside_package(f.filename)]
+    frames = [f for f in outside if not is_library(f.filename)] or outside
+    if not frames:
         return None
-    return refusal(raising_expression(frames[-1]), Source(frames[-1].filename, frames[-1].lineno or 0))
+    message = str(error)
+    expression, where = raising_expression(frames[-1]), Source(frames[-1].filename, frames[-1].lineno or 0)
+    if message.startswith("unsupported operand type"):
+        if f"'{Tracer.__name__}'" not in message:
+            return None
+        what = message.replace(f"'{Tracer.__name__}'", "a traced value")
+        return TraceError(what, f"expression: {expression}", f"from {where}", "operands are arrays and numbers")
+    if _DTYPE in message:
+        return TraceError(
+            "another library's function was given a dtype of burngraph",
+            f"expression: {expression}",
+            f"from {where}",
+            "write the bg function of the same name",
+        )
+    named = _TRACED_TYPE in message or re.search(rf"'{Tracer.__name__}'|not {Tracer.__name__}\b", message) is not None
+    # some messages of MLX do not name the type of what it was given
+    unnamed = any(text in message for text in _UNNAMED) and _reads_traced_value(error, expression)
+    return refusal(expression, where) if named or unnamed else None
 
 
-def _reads_traced_value(error: Exception) -> bool:
-    """Whether the code that raised `error` has a traced value among its local variables."""
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    return last is not None and any(isinstance(x, TracedValue) for x in last.tb_frame.f_locals.values())
+def _reads_traced_value(error: Exception, expression: str) -> bool:
+    """Whether a local variable that `expression` names is a traced value, where `error` left the user's code."""
+    words = set(re.findall(r"\w+", expression))
+    at = error.__traceback__
+    while at is not None:
+        file = at.tb_frame.f_code.co_filename
+        if not is_inside_package(file) and not is_library(file):
+            if any(isinstance(x, TracedValue) for name, x in at.tb_frame.f_locals.items() if name in words):
+                return True
+        at = at.tb_next
+    return False
 
 
 def parameter_name(fn: Callable[..., Any], position: int, path: str = "") -> str:
@@ -200,6 +225,7 @@ def trace(fn: Callable[..., Any], *examples: Any, name: str | None = None) -> Gr
                 names.append(parameter_name(fn, position, path))
         arguments.append((leaves, tree))
 
+    @functools.wraps(fn)
     def on_tracers(*tracers: Any) -> Any:
         return fn(
             *(

@@ -1,7 +1,7 @@
 """Which dtype an operation on mixed dtypes computes in: `mx.result_type`'s table, as data.
 
 Arrays promote by the table, 0-d arrays included. Python scalars are weak: they give way to the array's dtype unless its
-kind cannot hold them.
+kind cannot hold them. A number too large for its dtype is refused where it becomes an entry.
 """
 
 from burngraph.errors import DTypeError
@@ -49,26 +49,35 @@ def promote_scalar(dtype: DType, scalar: Scalar) -> DType:
     if isinstance(scalar, bool) or dtype is C64:
         return dtype
     if isinstance(scalar, int):
-        return I32 if dtype is BOOL else dtype
+        return scalar_dtype(scalar) if dtype is BOOL else dtype
     if isinstance(scalar, float):
         return dtype if dtype.kind == "float" else F32
     return C64
 
 
 def scalar_dtype(scalar: Scalar) -> DType:
-    """The dtype of a Python scalar that stands alone.
+    """The dtype of a Python scalar that stands alone; an int is i32, or i64 where that is too small.
 
-    Raises   DTypeError   not a Python number
+    Raises   DTypeError   not a Python number, or an int over 64 bits
     """
     if isinstance(scalar, bool):
         return BOOL
     if isinstance(scalar, int):
-        return I32
+        for dtype in (I32, I64):
+            if holds(dtype, scalar):
+                return dtype
+        raise DTypeError(f"{scalar} does not fit int64", "give it a dtype, as in bg.asarray(number, dtype='float32')")
     if isinstance(scalar, float):
         return F32
     if isinstance(scalar, complex):  # pyright: ignore[reportUnnecessaryIsInstance]
         return C64
     raise DTypeError(f"{scalar!r} is not a number")
+
+
+def holds(dtype: DType, value: int) -> bool:
+    """Whether `value` is in the range of an integer dtype."""
+    bits = 8 * dtype.bytes - (dtype.kind == "int")
+    return (-(1 << bits) if dtype.kind == "int" else 0) <= value < 1 << bits
 
 
 def at_least_float(dtype: DType) -> DType:

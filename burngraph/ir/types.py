@@ -17,10 +17,13 @@ Kind = Literal["bool", "int", "uint", "float", "complex"]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DType:
-    """One element type. Instances are the constants below and compare by identity.
+    """One element type. Instances are the constants below, one per type.
 
     name       as in IR text, "f32"
     long_name  as in NumPy and MLX, "float32"
+
+    Like NumPy's dtypes it equals each spelling that `as_dtype` reads ("float32", np.float32, np.dtype("float32"), mx.float32),
+    but does not hash like them; `np.dtype(d)` converts it. MLX's dtypes take no part: `mx.float32 == d` is False.
     """
 
     name: str
@@ -28,6 +31,26 @@ class DType:
     kind: Kind
     bytes: int
     numpy: "np.dtype[Any]"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, DType) or not _may_name_a_dtype(other):
+            return self is other
+        try:
+            return self is as_dtype(other)
+        except DTypeError:
+            if _is_known_to_numpy(other):  # complex128, object: a dtype, only none of ours
+                return False
+            raise  # a typing error would otherwise be False for ever
+
+    __hash__ = object.__hash__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return as_dtype, (self.name,)  # copies are the constant itself
+
+    @property
+    def dtype(self) -> "np.dtype[Any]":
+        """What np.dtype(self) gives."""
+        return self.numpy
 
     @property
     def is_inexact(self) -> bool:
@@ -43,6 +66,19 @@ class DType:
 
     def __repr__(self) -> str:
         return f"burngraph.{self.long_name}"
+
+
+def _may_name_a_dtype(x: object) -> bool:
+    """Whether `x` is a string, a type, or a dtype of NumPy, MLX or PyTorch."""
+    return isinstance(x, str | np.dtype | type) or type(x).__name__.lower().startswith("dtype")
+
+
+def _is_known_to_numpy(x: Any) -> bool:
+    try:
+        np.dtype(x)
+    except TypeError:
+        return False
+    return True
 
 
 def _dtype(name: str, long_name: str, kind: Kind, numpy_type: Any) -> DType:

@@ -195,7 +195,7 @@ def test_shape_errors_say_what_and_where(message, fn):
 
 
 def test_lists_and_float_indices_are_refused():
-    with pytest.raises(DTypeError, match="list is not an array"):
+    with pytest.raises(DTypeError, match="exp: x is a list, not an array"):
         bg.exp([1.0])
     with pytest.raises(DTypeError, match="not integers"):
         trace(lambda x: bg.take(x, x, 0), TensorSpec((2,)))

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from burngraph.compile import compile
-from burngraph.errors import BurngraphError, InputError
+from burngraph.errors import BurngraphError, InputError, LoweringError
 from burngraph.frontend.recording import apply
 from burngraph.ir.builder import rewrite
 from burngraph.ir.graph import Graph
 from burngraph.ir.ops.arithmetic import Add, Mul, Neg
 from burngraph.ir.ops.functions import Tanh
 from burngraph.ir.text import parse
+from burngraph.lower_mlx.lower import array_type
 
 
 def model(x, y):
@@ -40,8 +41,8 @@ def test_result_and_source() -> None:
 
 
 def test_options_that_do_not_exist_are_refused() -> None:
-    with pytest.raises(InputError, match="checks=True is not available"):
-        compile(model, checks=True)
+    with pytest.raises(InputError, match="precision='exact' is not available"):
+        compile(model, precision="exact")
 
 
 def test_prepare_runs_again_when_a_bound_array_is_another_object() -> None:
@@ -67,3 +68,93 @@ def test_verify_names_the_pass_that_changes_a_result(monkeypatch: pytest.MonkeyP
     graph = parse("graph @f(%x: f32[2]) -> f32[2] {\n  %0: f32[2] = exp(%x)\n  return %0\n}")
     with pytest.raises(BurngraphError, match="pass break-it changed result 0"):
         compile(graph, verify=True)(np.ones((2,), np.float32))
+
+
+ADD_WEIGHT = """graph @f(%x: f32[2,3]) -> f32[2,3] {
+  %w: f32[2,3] = weight(key="w")
+  %y: f32[2,3] = add(%x, %w)
+  return %y
+}"""
+
+
+@pytest.mark.parametrize("wrong", [mx.ones(3), mx.ones((4, 2, 3)), mx.ones((2, 3), mx.float16)], ids=["row", "rank", "dtype"])
+def test_a_weight_of_another_type_is_refused_when_bound_and_when_rebound(wrong: mx.array) -> None:
+    with pytest.raises(InputError, match=r"weight 'w' was given .*, must be f32\[2,3\]"):
+        compile(parse(ADD_WEIGHT), weights={"w": wrong})
+    weights = {"w": mx.ones((2, 3))}
+    program = compile(parse(ADD_WEIGHT), weights=weights)
+    weights["w"] = wrong
+    with pytest.raises(InputError, match="weight 'w' was given"):
+        program(mx.zeros((2, 3)))
+    weights["w"] = 2 * mx.ones((2, 3))
+    assert program(mx.zeros((2, 3))).tolist() == [[2.0] * 3] * 2
+
+
+def test_one_key_stands_for_one_type() -> None:
+    text = """graph @f() -> (f32[2], f32[3]) {
+      %v: f32[2] = weight(key="w")
+      %w: f32[3] = weight(key="w")
+      return %v, %w
+    }"""
+    with pytest.raises(LoweringError, match="weight 'w' is both"):
+        compile(parse(text), weights={"w": mx.ones(2)})
+
+
+def test_weights_may_be_bound_after_compile() -> None:
+    weights: dict[str, mx.array] = {}
+    program = compile(parse(ADD_WEIGHT), weights=weights)
+    weights["w"] = mx.ones((2, 3))
+    assert program(mx.zeros((2, 3))).tolist() == [[1.0] * 3] * 2
+
+
+@pytest.mark.parametrize(("first", "second"), [((1,), (True,)), ((1,), (1.0,)), (0.0, -0.0), ((0.0,), (-0.0,))], ids=str)
+def test_static_arguments_that_only_compare_equal_are_different_signatures(first: object, second: object) -> None:
+    program = compile(lambda x, s: apply(Neg(), x), static_argnames=("s",))
+    x = mx.ones(2)
+    for s in (first, second, first, second):
+        program(x, s=s)
+    assert program.cache_info()[:2] == (2, 2)
+
+
+@pytest.mark.parametrize(("dtype", "values"), [("f16", "1.0 2.0"), ("i8", "1 2"), ("i64", "1 2"), ("f32", "1.0 2.0")])
+def test_a_choice_between_two_scalars_keeps_its_dtype(dtype: str, values: str) -> None:
+    a, b = values.split()
+    graph = parse(f"""graph @f(%m: bool[2]) -> {dtype}[2] {{
+      %a: {dtype}[2] = splat(value={a})
+      %b: {dtype}[2] = splat(value={b})
+      %y: {dtype}[2] = select(%m, %a, %b)
+      return %y
+    }}""")
+    found = compile(graph)(np.array([True, False]))
+    assert array_type(found) == graph.result_types[0]
+    assert found.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("given", [3.0, [1.0], None], ids=str)
+def test_what_is_no_array_is_refused_by_a_compiled_graph(given: object) -> None:
+    program = compile(parse(ADD_WEIGHT), weights={"w": mx.ones((2, 3))})
+    with pytest.raises(InputError, match="does not convert"):
+        program(given)
+
+
+def test_verify_runs_weights_inside_called_graphs() -> None:
+    text = (
+        ADD_WEIGHT.replace("@f", "@g")
+        + """
+    graph @f(%x: f32[2,3]) -> f32[2,3] {
+      %y: f32[2,3] = call(%x, graph=@g)
+      return %y
+    }"""
+    )
+    program = compile(parse(text), weights={"w": mx.ones((2, 3))}, verify=True)
+    assert program(mx.zeros((2, 3))).tolist() == [[1.0] * 3] * 2
+
+
+def test_a_pass_that_does_not_exist_is_refused_before_the_first_call() -> None:
+    with pytest.raises(InputError, match="no pass 'nope'"):
+        compile(lambda x: apply(Neg(), x), passes=("nope",))
+
+
+def test_one_static_name_may_be_a_string() -> None:
+    program = compile(lambda x, scale: apply(Neg(), x) if scale == (2,) else x, static_argnames="scale")
+    assert program(mx.ones(1), scale=(2,)).tolist() == [-1.0]

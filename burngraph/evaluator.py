@@ -1,0 +1,53 @@
+"""Ops on concrete arrays outside a trace, on MLX; and arrays of any library as MLX arrays."""
+
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from burngraph.errors import InputError
+from burngraph.frontend.recording import TracedValue, install_evaluator, leaked
+from burngraph.ir.builder import infer_types
+from burngraph.ir.op import Op
+from burngraph.ir.types import TensorType, as_dtype
+from burngraph.lower_mlx.lower import apply_eagerly, array_type, from_numpy
+
+
+class MlxEvaluator:
+    """Runs ops on concrete arrays outside a trace: lazy MLX arrays, op by op."""
+
+    def is_array(self, x: Any) -> bool:
+        return isinstance(x, mx.array | np.ndarray) or (hasattr(x, "__dlpack__") and hasattr(x, "shape"))
+
+    def as_array(self, x: Any) -> mx.array:
+        if isinstance(x, mx.array):
+            return x
+        if isinstance(x, TracedValue):
+            raise leaked(x)  # a program that is called in a trace takes part in it, so this trace is over
+        if not isinstance(x, np.ndarray | np.generic):
+            try:
+                x = np.from_dlpack(x)
+            except (AttributeError, BufferError, RuntimeError, TypeError) as error:
+                raise InputError(f"an array of {type(x).__name__} does not convert: {error}") from None
+        return from_numpy(np.asarray(x))
+
+    def frozen(self, x: Any) -> mx.array:
+        return mx.array(self.as_array(x))  # another object of the same data; a write gives its object new data
+
+    def type_of(self, x: Any) -> TensorType:
+        return array_type(x)
+
+    def apply(self, op: Op, *arrays: Any) -> tuple[Any, ...]:
+        infer_types(op, [None if a is None else array_type(a) for a in arrays])
+        return apply_eagerly(op, *arrays)
+
+
+EVALUATOR = MlxEvaluator()
+install_evaluator(EVALUATOR)
+
+
+def as_numpy(x: Any) -> Any:
+    """An MLX array as NumPy, bfloat16 included."""
+    if x.dtype == mx.bfloat16:
+        return np.array(x.astype(mx.float32)).astype(as_dtype("bf16").numpy)
+    return np.array(x)
