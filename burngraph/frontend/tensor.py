@@ -3,10 +3,14 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from burngraph.frontend import functional_cumulative as cumulative
 from burngraph.frontend import functional_elementwise as elementwise
 from burngraph.frontend import functional_index as index
 from burngraph.frontend import functional_reduce as reduce
+from burngraph.frontend import functional_scatter as scatter
 from burngraph.frontend import functional_shape as movement
+from burngraph.frontend import functional_special as special
+from burngraph.frontend.blame import operand
 from burngraph.frontend.recording import TracedValue, install_tracer_class, is_tensor
 
 Binary = Callable[[Any, Any], Any]
@@ -14,20 +18,33 @@ Binary = Callable[[Any, Any], Any]
 
 def _operator(function: Binary) -> Any:
     def method(self: Any, other: Any) -> Any:
-        return function(self, other) if _is_operand(other) else NotImplemented
+        return function(self, other) if _is_operand(other) else _refused(function, 1, other)
 
     return method
 
 
 def _reflected(function: Binary) -> Any:
     def method(self: Any, other: Any) -> Any:
-        return function(other, self) if _is_operand(other) else NotImplemented
+        return function(other, self) if _is_operand(other) else _refused(function, 0, other)
 
     return method
 
 
 def _is_operand(x: Any) -> bool:
     return isinstance(x, bool | int | float | complex) or is_tensor(x)
+
+
+def _refused(function: Binary, position: int, other: Any) -> Any:
+    """Raises DTypeError for what Python itself makes; another library's object may know what to do with a traced value."""
+    if other is None and function in (elementwise.equal, elementwise.not_equal):
+        return NotImplemented  # False and True
+    if other is None or isinstance(other, str | bytes | list | tuple | dict | set):
+        raise operand(function, position, other)
+    return NotImplemented
+
+
+def _quotient_and_remainder(x: Any, y: Any) -> tuple[Any, Any]:
+    return elementwise.floor_divide(x, y), elementwise.remainder(x, y)
 
 
 def _method(function: Callable[..., Any]) -> Any:
@@ -50,6 +67,7 @@ class Tracer(TracedValue):
     __truediv__, __rtruediv__ = _operator(elementwise.divide), _reflected(elementwise.divide)
     __floordiv__, __rfloordiv__ = _operator(elementwise.floor_divide), _reflected(elementwise.floor_divide)
     __mod__, __rmod__ = _operator(elementwise.remainder), _reflected(elementwise.remainder)
+    __divmod__, __rdivmod__ = _operator(_quotient_and_remainder), _reflected(_quotient_and_remainder)
     __pow__, __rpow__ = _operator(elementwise.pow), _reflected(elementwise.pow)
     __matmul__, __rmatmul__ = _operator(reduce.matmul), _reflected(reduce.matmul)
     __and__, __rand__ = _operator(elementwise.bitwise_and), _reflected(elementwise.bitwise_and)
@@ -72,6 +90,11 @@ class Tracer(TracedValue):
 
     def __iter__(self) -> Iterator[Any]:
         return iter([self[i] for i in range(len(self))])
+
+    @property
+    def at(self) -> scatter.At:
+        """x.at[index].set(v), .add, .subtract, .multiply, .divide, .maximum, .minimum: a new array with x[index] updated."""
+        return scatter.At(self)
 
     @property
     def T(self) -> Any:
@@ -108,7 +131,18 @@ class Tracer(TracedValue):
     argmin = _method(reduce.argmin)
     all = _method(reduce.all)
     any = _method(reduce.any)
-    cumsum = _method(reduce.cumulative_sum)
+    logsumexp = _method(reduce.logsumexp)
+    cumsum = _method(cumulative.cumulative_sum)
+    cumprod = _method(cumulative.cumulative_prod)
+    logcumsumexp = _method(cumulative.logcumsumexp)
+
+    def cummax(self, axis: int | None = None, *, reverse: bool = False) -> Any:
+        """The values of bg.cummax, which has positions too."""
+        return cumulative.cummax(self, axis, reverse)[0]
+
+    def cummin(self, axis: int | None = None, *, reverse: bool = False) -> Any:
+        """The values of bg.cummin, which has positions too."""
+        return cumulative.cummin(self, axis, reverse)[0]
 
     abs = _method(elementwise.abs)
     square = _method(elementwise.square)
@@ -118,6 +152,8 @@ class Tracer(TracedValue):
     exp = _method(elementwise.exp)
     log = _method(elementwise.log)
     log1p = _method(elementwise.log1p)
+    log2 = _method(special.log2)
+    log10 = _method(special.log10)
     sin = _method(elementwise.sin)
     cos = _method(elementwise.cos)
     round = _method(elementwise.round)

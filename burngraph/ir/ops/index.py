@@ -1,5 +1,4 @@
-"""Reading and adding at positions given by an integer array. A negative index counts from the end, once; then all are
-clamped into range, so that no index reads outside."""
+"""Reading and adding at positions given by an integer array, clamped into range; positions.py says what an index means."""
 
 import math
 from dataclasses import dataclass
@@ -7,25 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from burngraph.errors import DTypeError, ShapeError
-from burngraph.ir.op import Cost, Op, Permuted, register
-from burngraph.ir.ops.broadcast import Broadcast, add_leading_axis, repeat_leading, without
+from burngraph.errors import ShapeError
+from burngraph.ir.op import OPS, Cost, IndexOperand, Op, Permuted, register, zeros
+from burngraph.ir.ops.broadcast import Broadcast, add_leading_axis, extended, repeat_leading, without
 from burngraph.ir.ops.movement import Permute, Reshape
 from burngraph.ir.ops.pointwise import widened
-from burngraph.ir.permutation import Perm, identity, inverse
+from burngraph.ir.ops.positions import along, by_column, check_integers, clamped, positions, with_leading_column
+from burngraph.ir.permutation import Perm, identity, inverse, restrict
 from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value
 
 
-def positions(indices: Array, size: int) -> Array:
-    """Indices as positions in 0 ... size - 1, i64."""
-    capped = np.minimum(indices, size - 1).astype(np.int64) if indices.dtype.kind == "u" else indices.astype(np.int64)
-    return np.clip(np.where(capped < 0, capped + size, capped), 0, max(size - 1, 0))
-
-
 def _check(op: Op, axis: int, x: TensorType, size: int, indices: TensorType) -> None:
-    if not indices.dtype.is_integer:
-        raise DTypeError(f"{op.name}: indices are {indices}, must be integers")
+    check_integers(op, indices)
     if not 0 <= axis < x.rank:
         raise ShapeError(f"{op.name}: {x} has no axis {axis}")
     if size == 0 and indices.size:
@@ -111,6 +104,9 @@ class Take(Op):
         n = len(indices.shape)  # the axes before `axis` come after the indices' and go before them
         return emit(Permute((0, *range(n, n + self.axis), *range(1, n), *range(n + self.axis, len(out.shape)))), out)
 
+    def index_operands(self, x: TensorType, indices: TensorType) -> tuple[IndexOperand, ...]:
+        return (along(1, self.axis, x.shape[self.axis]),)
+
     def cost(self, x: TensorType, indices: TensorType) -> Cost:
         result = self.infer(x, indices)
         return Cost(0, result.bytes + indices.bytes, result.bytes)
@@ -176,6 +172,9 @@ class AddAt(Op):
         out = emit(AddAlong(1, self.size), rows, _along(emit, indices, rest))
         return emit(Permute((0, *range(2, 2 + self.axis), 1, *range(2 + self.axis, len(out.shape)))), out)
 
+    def index_operands(self, updates: TensorType, indices: TensorType) -> tuple[IndexOperand, ...]:
+        return (along(1, self.axis, self.size),)
+
     def cost(self, updates: TensorType, indices: TensorType) -> Cost:
         return Cost(updates.size, updates.bytes + indices.bytes, self.infer(updates, indices).bytes)
 
@@ -217,6 +216,9 @@ class TakeAlong(Op):
 
     def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> Value:
         return emit(TakeAlong(self.axis + 1), *add_leading_axis(emit, operands, is_batched))
+
+    def index_operands(self, x: TensorType, indices: TensorType) -> tuple[IndexOperand, ...]:
+        return (along(1, self.axis, x.shape[self.axis]),)
 
     def cost(self, x: TensorType, indices: TensorType) -> Cost:
         result = self.infer(x, indices)
@@ -262,5 +264,107 @@ class AddAlong(Op):
     def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> Value:
         return emit(AddAlong(self.axis + 1, self.size), *add_leading_axis(emit, operands, is_batched))
 
+    def index_operands(self, updates: TensorType, indices: TensorType) -> tuple[IndexOperand, ...]:
+        return (along(1, self.axis, self.size),)
+
     def cost(self, updates: TensorType, indices: TensorType) -> Cost:
         return Cost(updates.size, updates.bytes + indices.bytes, self.infer(updates, indices).bytes)
+
+
+def permuted_nd(
+    axes: tuple[int, ...], rank: int, n: int, given: str, perm: Perm
+) -> tuple[tuple[int, ...], Perm, Perm, Perm] | None:
+    """Permutations around gather_nd and scatter_nd: the new axes, and of x, of the indices, of the parts.
+
+    rank    of x
+    n       axes of the indices that are not the last
+    given   which of "x", "indices", "parts" is permuted by `perm`
+    """
+    kept = without(axes, rank)
+    of_x, of_n, of_rest = identity(rank), identity(n), identity(len(kept))
+    if given == "x":
+        of_x = perm
+        of_rest = restrict(perm, kept)
+        axes = tuple(inverse(perm)[a] for a in axes)
+    elif given == "indices":
+        if perm[n] != n:
+            return None  # the last axis holds the columns
+        of_n = perm[:n]
+    else:
+        if any(a >= n for a in perm[:n]):
+            return None  # the axes of the indices come first
+        of_n, of_rest = perm[:n], tuple(a - n for a in perm[n:])
+        of_x = extended(of_rest, kept, rank)
+    return axes, of_x, (*of_n, n), (*of_n, *(n + a for a in of_rest))
+
+
+def check_tuples(op: Op, axes: tuple[int, ...], x: TensorType, indices: TensorType) -> tuple[int, ...]:
+    """The shape of the parts of `x` that index tuples select. Raises ShapeError and DTypeError."""
+    check_integers(op, indices)
+    if not axes or len(set(axes)) != len(axes) or not all(0 <= a < x.rank for a in axes):
+        raise ShapeError(f"{op.name}: axes {axes} are not distinct axes of {x}")
+    if indices.rank == 0 or indices.shape[-1] != len(axes):
+        raise ShapeError(f"{op.name}: the last axis of indices {indices} must have one entry for each of the axes {axes}")
+    return (*indices.shape[:-1], *(x.shape[a] for a in without(axes, x.rank)))
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class GatherNd(Op):
+    """The parts of `x` at tuples of positions: out[n, rest] = x[indices[n, 0], indices[n, 1], ..., rest].
+
+    x        T[...]
+    indices  any integer dtype [*N, K]
+    returns  T[*N, dims of x that are not in axes]
+
+    axes     the K axes of x that the columns of the indices count along, in any order
+    """
+
+    name = "gather_nd"
+    operands = ("x", "indices")
+    linear_in = (("x",),)
+    axes: tuple[int, ...]
+
+    def infer(self, x: TensorType, indices: TensorType) -> TensorType:
+        result = x.with_shape(check_tuples(self, self.axes, x, indices))
+        if indices.size and any(x.shape[a] == 0 for a in self.axes):
+            raise ShapeError(f"gather_nd: x is {x}, of which an indexed axis is empty, so there is no entry for {indices}")
+        return result
+
+    def reference(self, x: Array, indices: Array) -> Array:
+        first = x.transpose((*self.axes, *without(self.axes, x.ndim)))
+        if not indices.size:
+            return np.empty((*indices.shape[:-1], *first.shape[len(self.axes) :]), x.dtype)
+        return np.asarray(first[tuple(positions(indices[..., k], x.shape[a]) for k, a in enumerate(self.axes))])
+
+    def transpose(self, emit: Emit, into: int, y_bar: Value, x: Value, indices: Value) -> Value:
+        scatter: Any = OPS["scatter_nd"]  # its module imports this one
+        read = clamped(emit, indices, tuple(x.shape[a] for a in self.axes))
+        return emit(scatter(self.axes, "add"), zeros(emit, x.type), read, y_bar)
+
+    def permuted(self, operand_types: tuple[TensorType, ...], index: int, perm: Perm) -> Permuted | None:
+        """Any order of x's axes; of the indices' but the last; of the result's, if those of the indices stay in front."""
+        x, indices = operand_types
+        found = permuted_nd(self.axes, x.rank, indices.rank - 1, ("x", "indices", "parts")[index], perm)
+        if found is None:
+            return None
+        axes, of_x, of_indices, of_parts = found
+        return Permuted(GatherNd(axes), (of_x, of_indices), (of_parts,))
+
+    def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> Value:
+        x, indices = operands
+        shifted = tuple(a + 1 for a in self.axes)
+        if not is_batched[0]:
+            return emit(self, x, indices)
+        if is_batched[1]:
+            return emit(GatherNd((0, *shifted)), x, with_leading_column(emit, indices))
+        out = emit(GatherNd(shifted), x, indices)  # the batch is the first axis after those of the indices
+        n = len(indices.shape) - 1
+        return emit(Permute((n, *without((n,), len(out.shape)))), out)
+
+    def index_operands(self, x: TensorType, indices: TensorType) -> tuple[IndexOperand, ...]:
+        return (by_column(1, self.axes, tuple(x.shape[a] for a in self.axes)),)
+
+    def cost(self, x: TensorType, indices: TensorType) -> Cost:
+        result = self.infer(x, indices)
+        return Cost(0, result.bytes + indices.bytes, result.bytes)

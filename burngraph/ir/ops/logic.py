@@ -128,7 +128,7 @@ class BitwiseXor(Binary):
 @register
 @dataclass(frozen=True, eq=False)
 class LeftShift(Binary):
-    """x shifted up by y bits, 0 <= y < the number of bits."""
+    """x shifted up by y bits; 0 where y is negative or not below the number of bits."""
 
     name = "left_shift"
     ufunc = np.left_shift
@@ -139,7 +139,7 @@ class LeftShift(Binary):
 @register
 @dataclass(frozen=True, eq=False)
 class RightShift(Binary):
-    """x shifted down by y bits, 0 <= y < the number of bits; signed x keeps its sign."""
+    """x shifted down by y bits, signed x keeps its sign; y negative or not below the number of bits leaves only the sign."""
 
     name = "right_shift"
     ufunc = np.right_shift
