@@ -1,12 +1,16 @@
 """Functions of each entry alone. Arguments are promoted as MLX does and broadcast as NumPy does."""
 
+import builtins
 from typing import Any
+
+import numpy as np
 
 from burngraph.errors import DTypeError
 from burngraph.frontend.functional_shape import as_type, astype, broadcast_shape, computed_dtype, tensor
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.op import Op
 from burngraph.ir.ops import compare, elementwise
+from burngraph.ir.ops.complex import Modulus
 from burngraph.ir.promotion import at_least_float
 from burngraph.ir.types import BOOL, DType
 
@@ -151,9 +155,22 @@ def atan2(x: Any, y: Any) -> Any:
 
 
 def clip(x: Any, min: Any = None, max: Any = None) -> Any:
-    """Entries below `min` raised to it, above `max` lowered to it; None is no bound."""
-    x = tensor(x) if min is None else maximum(x, min)
-    return x if max is None else minimum(x, max)
+    """Entries below `min` raised to it, then those above `max` lowered to it; None is no bound. nan stays.
+
+    Where min > max the result is max. On a bound the derivative is 1. An int beyond the range of x's dtype bounds nothing.
+    """
+    x = tensor(x)
+    x = x if min is None else maximum(x, _in_range(min, x))
+    return x if max is None else minimum(x, _in_range(max, x))
+
+
+def _in_range(bound: Any, x: Any) -> Any:
+    """A Python int as the nearest one that an integer dtype holds; anything else as it is."""
+    dtype = type_of(x).dtype
+    if not dtype.is_integer or isinstance(bound, bool) or not isinstance(bound, int):
+        return bound
+    limits = np.iinfo(dtype.numpy)
+    return builtins.max(limits.min, builtins.min(bound, limits.max))
 
 
 def negative(x: Any) -> Any:
@@ -161,7 +178,9 @@ def negative(x: Any) -> Any:
 
 
 def abs(x: Any) -> Any:
-    return _same(elementwise.Abs(), x)
+    """|x|; of complex entries their modulus, f32."""
+    x = tensor(x)
+    return apply(Modulus() if type_of(x).dtype.kind == "complex" else elementwise.Abs(), x)
 
 
 def sign(x: Any) -> Any:

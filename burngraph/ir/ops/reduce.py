@@ -1,4 +1,4 @@
-"""Reductions along axes, which disappear, and running sums. `Sum` itself is in broadcast.py, beside its transpose."""
+"""Reductions along axes, which disappear. `Sum` itself is in broadcast.py, beside its transpose."""
 
 import math
 from dataclasses import dataclass
@@ -6,26 +6,21 @@ from typing import ClassVar
 
 import numpy as np
 
-from burngraph.errors import DTypeError, ShapeError
+from burngraph.errors import ShapeError
 from burngraph.ir.op import Cost, Op, Permuted, Tangent, register, zeros
+from burngraph.ir.ops.along_axis import AlongAxis, check_kind
 from burngraph.ir.ops.arithmetic import Div, Mul
 from burngraph.ir.ops.broadcast import Broadcast, Sum, check_axes, extended, renumbered, without
 from burngraph.ir.ops.cast import Cast
 from burngraph.ir.ops.compare import Equal, Select
-from burngraph.ir.ops.constant import Iota, Splat
+from burngraph.ir.ops.cumulative import Cumprod, shifted
 from burngraph.ir.ops.movement import Permute, Reshape
 from burngraph.ir.ops.pointwise import NUMBER, REAL, widened
 from burngraph.ir.permutation import Perm, inverse, restrict
-from burngraph.ir.types import I32, U32, Array, TensorType
+from burngraph.ir.types import U32, Array, TensorType
 from burngraph.ir.value import Emit, Value
 
-__all__ = ["All", "Any", "ArgMax", "ArgMin", "Cumsum", "Max", "Min", "Prod", "Reduction", "Sum"]
-
-
-def check_kind(op: Op, x: TensorType, kinds: tuple[str, ...]) -> None:
-    """Raise DTypeError unless the dtype of `x` is of one of `kinds`."""
-    if x.dtype.kind not in kinds:
-        raise DTypeError(f"{op.name}: x is {x}, takes only {' or '.join(kinds)}")
+__all__ = ["All", "Any", "ArgMax", "ArgMin", "Max", "Min", "Prod", "Reduction", "Sum"]
 
 
 class Reduction(Op):
@@ -42,8 +37,9 @@ class Reduction(Op):
     def infer(self, x: TensorType) -> TensorType:
         check_axes(self, self.axes, x.rank)
         check_kind(self, x, self.kinds)
-        if not self.has_identity and any(x.shape[a] == 0 for a in self.axes):
-            raise ShapeError(f"{self.name}: x is {x}; along an empty axis there is no {self.name}")
+        empty = [a for a in self.axes if x.shape[a] == 0]
+        if empty and not self.has_identity:
+            raise ShapeError(f"{self.name}: x is {x}; along axis {empty[0]}, which is empty, there is no {self.name}")
         return x.with_shape(tuple(x.shape[a] for a in without(self.axes, x.rank)))
 
     def with_axes(self, axes: tuple[int, ...]) -> Op:
@@ -65,7 +61,7 @@ class Reduction(Op):
 @register
 @dataclass(frozen=True, eq=False)
 class Prod(Reduction):
-    """Multiply the entries along `axes`; the derivative also holds where entries are 0, at a cost of their number squared."""
+    """Multiply the entries along `axes`; the derivative also holds where entries are 0, since it divides nothing."""
 
     name = "prod"
     kinds = NUMBER
@@ -76,18 +72,15 @@ class Prod(Reduction):
         return np.asarray(np.prod(x, axis=self.axes, dtype=x.dtype))
 
     def linearize(self, emit: Emit, x: Value, y: Value, x_dot: Tangent) -> Tangent:
-        if x_dot is None:
-            return None
+        """Each tangent times the product of the entries before its own and the product of those after it."""
         n = math.prod(x.shape[a] for a in self.axes)
-        rank = len(y.shape)
+        if x_dot is None or n == 0:
+            return None
+        axis = len(y.shape)
         last = Permute((*without(self.axes, len(x.shape)), *self.axes))
-        rows = emit(Reshape((*y.shape, n)), emit(last, x))
-        tangents = emit(Reshape((*y.shape, n)), emit(last, x_dot))
-        square = emit(Broadcast((*y.shape, n, n), (rank,)), rows)
-        counts = TensorType(I32, square.shape)
-        diagonal = emit(Equal(), emit(Iota(rank, counts)), emit(Iota(rank + 1, counts)))
-        others = emit(Prod((rank + 1,)), emit(Select(), diagonal, emit(Splat(1, square.type)), square))
-        return emit(Sum((rank,)), emit(Mul(), others, tangents))
+        rows, tangents = (emit(Reshape((*y.shape, n)), emit(last, v)) for v in (x, x_dot))
+        before, after = (shifted(emit, emit(Cumprod(axis, reverse), rows), axis, 1, 1, reverse) for reverse in (False, True))
+        return emit(Sum((axis,)), emit(Mul(), emit(Mul(), before, after), tangents))
 
 
 class Extremum(Reduction):
@@ -155,18 +148,6 @@ class Any(Reduction):
         return np.asarray(np.any(x, axis=self.axes))
 
 
-class AlongAxis(Op):
-    """Base of ops on one operand `x` along one `axis`, which need an answer for nothing else."""
-
-    operands = ("x",)
-    axis: int
-
-    def check(self, x: TensorType, kinds: tuple[str, ...]) -> None:
-        check_kind(self, x, kinds)
-        if not 0 <= self.axis < x.rank:
-            raise ShapeError(f"{self.name}: {x} has no axis {self.axis}")
-
-
 class ArgExtremum(AlongAxis):
     """Base: along `axis`, which disappears, the position of the first largest or smallest entry, u32."""
 
@@ -175,7 +156,7 @@ class ArgExtremum(AlongAxis):
     def infer(self, x: TensorType) -> TensorType:
         self.check(x, REAL)
         if x.shape[self.axis] == 0:
-            raise ShapeError(f"{self.name}: x is {x}; along an empty axis there is no entry to point at")
+            raise ShapeError(f"{self.name}: x is {x}; along axis {self.axis}, which is empty, there is no entry to point at")
         return TensorType(U32, (*x.shape[: self.axis], *x.shape[self.axis + 1 :]))
 
     def permuted(self, operand_types: tuple[TensorType, ...], index: int, perm: Perm) -> Permuted:
@@ -214,35 +195,3 @@ class ArgMin(ArgExtremum):
 
     def reference(self, x: Array) -> Array:
         return np.asarray(np.argmin(widened(x), axis=self.axis)).astype(np.uint32)
-
-
-@register
-@dataclass(frozen=True, eq=False)
-class Cumsum(AlongAxis):
-    """Sum of the entries up to and including each one along `axis`; from the end if `reverse`."""
-
-    name = "cumsum"
-    linear_in = (("x",),)
-    axis: int
-    reverse: bool
-
-    def infer(self, x: TensorType) -> TensorType:
-        self.check(x, NUMBER)
-        return x
-
-    def reference(self, x: Array) -> Array:
-        x = np.flip(widened(x), self.axis) if self.reverse else widened(x)
-        total = np.cumsum(x, axis=self.axis, dtype=x.dtype)
-        return np.flip(total, self.axis) if self.reverse else total
-
-    def transpose(self, emit: Emit, into: int, y_bar: Value, x: Value) -> Value:
-        return emit(Cumsum(self.axis, not self.reverse), y_bar)
-
-    def permuted(self, operand_types: tuple[TensorType, ...], index: int, perm: Perm) -> Permuted:
-        return Permuted(Cumsum(inverse(perm)[self.axis], self.reverse), (perm,), (perm,))
-
-    def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> Value:
-        return emit(Cumsum(self.axis + 1, self.reverse), operands[0])
-
-    def cost(self, x: TensorType) -> Cost:
-        return Cost(x.size, x.bytes, x.bytes)
