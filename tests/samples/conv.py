@@ -45,4 +45,12 @@ SAMPLES = [
     *pair(conv(1, stride=3, dilation=2, input_dilation=2, low=4, high=-2, groups=2), "f32[2,7,4]", "f32[2,2,2]"),
     *pair(conv(3, low=(1, 0, 0), stride=(1, 2, 1)), "f32[1,2,3,4,2]", "f32[3,2,2,3,2]"),
     *pair(conv(3, groups=2, flip=True), "f32[2,2,3,2,2]", "f32[4,2,1,2,1]"),
+    *pair(conv(2, stride=2, groups=4, low=1), "f32[2,4,3,4]", "f32[8,3,2,1]"),
+    *pair(conv(2, input_dilation=2, groups=2, flip=True, low=1, high=2), "f32[2,3,2,4]", "f32[4,3,2,2]"),
+    *pair(conv(2, input_dilation=2, groups=3, flip=True, low=1), "f32[2,3,2,3]", "f32[6,2,3,1]"),
+    *pair(conv(3, dilation=(2, 1, 1), groups=2), "f32[1,4,2,3,4]", "f32[2,2,1,2,2]"),
+    *pair(conv(1, low=-6, high=6, input_dilation=4), "f32[2,1,3]", "f32[2,1,3]"),
+    *pair(conv(2, low=1), "f32[0,3,4,2]", "f32[3,2,2,2]"),
+    *pair(conv(2, low=1, dilation=2), "f16[2,3,4,2]", "f16[3,2,2,2]"),
+    *pair(conv(2, groups=2), "bf16[2,3,4,2]", "bf16[2,2,2,1]"),
 ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from burngraph.ir.ops.pool import AvgPool, MaxPool, PoolRoute, PoolSelect
+from burngraph.ir.ops.pool import ArgMaxPool, AvgPool, MaxPool, PoolRoute, PoolSelect, SpreadPool, SumPool
 from burngraph.ir.types import Array
 from tests.samples import Sample, t
 
@@ -14,7 +14,7 @@ def maximum(axes: Ints, size: Ints, stride: Ints, low: Ints, high: Ints, dilatio
 
 
 def with_derivatives(op: MaxPool, x: Array) -> list[Sample]:
-    """The pool at `x`, and its two linear companions, whose operand y must be the pool's result."""
+    """The pool at `x`, and its companions, whose operand y must be the pool's result."""
     fields = {k: v for k, v in op.__dict__.items() if not k.startswith("_")}
     y = np.asarray(op.reference(x))
     rng = np.random.default_rng(0)
@@ -24,6 +24,7 @@ def with_derivatives(op: MaxPool, x: Array) -> list[Sample]:
         Sample(op, types[:1], arrays=(x,)),
         Sample(PoolSelect(**fields), (*types, types[0]), arrays=(x, y, x_dot)),
         Sample(PoolRoute(**fields), (*types, types[1]), arrays=(x, y, y_bar)),
+        Sample(ArgMaxPool(**fields), types, arrays=(x, y)),
     ]
 
 
@@ -38,8 +39,20 @@ def ties(*shape: int) -> Array:
     return np.random.default_rng(1).integers(0, 2, shape).astype(np.float32)
 
 
+def lows(*shape: int) -> Array:
+    """Mostly -inf, with a few numbers."""
+    return np.where(np.random.default_rng(2).random(shape) < 0.8, -np.inf, ties(*shape)).astype(np.float32)
+
+
 def average(axes: Ints, size: Ints, stride: Ints, low: Ints, high: Ints, count_include_pad: bool) -> AvgPool:
     return AvgPool(axes, size, stride, low, high, count_include_pad)
+
+
+def sums(x: str, axes: Ints, size: Ints, stride: Ints, low: Ints, high: Ints) -> list[Sample]:
+    """Sums over windows of `x`, and their transpose."""
+    op = SumPool(axes, size, stride, low, high)
+    spread = SpreadPool(axes, size, stride, low, high, t(x).shape)
+    return [Sample(op, (t(x),)), Sample(spread, (op.infer(t(x)),))]
 
 
 OVERLAPPING = maximum((1, 2), (3, 2), (2, 1), (1, 0), (0, 1), (1, 2))
@@ -57,4 +70,19 @@ SAMPLES = [
     Sample(average((1, 2), (3, 2), (2, 1), (1, 0), (1, 1), True), (t("f32[2,5,4,2]"),)),
     Sample(average((1, 2), (3, 2), (2, 1), (1, 0), (1, 1), False), (t("f32[2,5,4,2]"),)),
     Sample(average((2, 0), (2, 3), (1, 1), (1, 1), (0, 2), False), (t("f32[4,2,3]"),)),
+    # A window of nothing but padding, and a NaN, which counts as largest.
+    *with_derivatives(maximum((1,), (2,), (2,), (2,), (3,), (1,)), distinct(2, 3))[1:],
+    *with_derivatives(maximum((0,), (2,), (1,), (1,), (0,), (1,)), np.array([1, np.nan, 2, 3], np.float32))[1:],
+    # Entries that are -inf, which padding does not win over.
+    *with_derivatives(maximum((1, 2), (3, 3), (2, 1), (1, 1), (1, 1), (1, 1)), lows(2, 4, 4))[1:],
+    *with_derivatives(maximum((1,), (3,), (1,), (4,), (3,), (2,)), lows(2, 4))[1:],
+    Sample(maximum((1,), (20,), (3,), (2,), (1,), (1,)), (t("f32[2,24]"),), spread=True),
+    Sample(maximum((1,), (2,), (2,), (0,), (0,), (1,)), (t("f32[0,4]"),)),
+    Sample(maximum((1,), (2,), (1,), (1,), (0,), (2,)), (t("bf16[2,5]"),)),
+    *sums("f32[2,4,5,3]", (1, 2), (2, 2), (2, 2), (0, 0), (0, 0)),
+    *sums("f32[2,4,6]", (2, 1), (3, 2), (3, 2), (0, 0), (0, 0)),
+    *sums("f32[2,5,4,2]", (1, 2), (3, 2), (2, 1), (1, 0), (0, 2)),
+    *sums("f32[2,24]", (1,), (20,), (3,), (2,), (1,)),
+    *sums("f32[0,4]", (1,), (2,), (1,), (0,), (0,)),
+    *sums("f16[3,5]", (1,), (3,), (1,), (1,), (0,)),
 ]

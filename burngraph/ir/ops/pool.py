@@ -1,4 +1,4 @@
-"""Pools over windows of any axes, and the two linear ops that are the derivative of a maximum pool."""
+"""Pools over windows of any axes, the two linear ops that are the derivative of a maximum pool, and the transpose of a sum."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from burngraph.ir.op import Cost, Op, Permuted, Tangent, register
 from burngraph.ir.ops.cast import Cast
 from burngraph.ir.ops.compare import Equal, NotEqual, Select
 from burngraph.ir.ops.constant import Iota, Splat
-from burngraph.ir.ops.elementwise import LogicalAnd, LogicalOr, Maximum, Mul, Reciprocal
+from burngraph.ir.ops.elementwise import Add, LogicalAnd, LogicalOr, Maximum, Mul, Reciprocal
 from burngraph.ir.ops.movement import Broadcast, Pad, Reshape, Slice, add_leading_axis
 from burngraph.ir.ops.precision import WideComposite
 from burngraph.ir.ops.reduce import ArgMax, Max, Sum
@@ -256,7 +256,142 @@ class PoolRoute(MaximumPool):
 
 @register
 @dataclass(frozen=True, eq=False)
-class AvgPool(Pool):
+class ArgMaxPool(MaximumPool):
+    """Where the maximum of each window lies: its position in the plane of `axes` of x, without padding, row by row.
+
+    x        T[*S]     what was pooled
+    y        T[*S']    MaxPool(x) with the same attributes
+    returns  i32[*S']  -1 for a window of nothing but padding; ties give the first entry, in the order of `axes`
+
+    A position counts in the order of `axes`: for axes (h, w) it is h * S[w's axis] + w.
+    Raises   ShapeError   y is not the pool of x, or the plane has 2^31 entries or more
+    """
+
+    name = "arg_max_pool"
+    operands = ("x", "y")
+    locally_constant = True
+    axes: Ints
+    size: Ints
+    stride: Ints
+    pad_low: Ints
+    pad_high: Ints
+    dilation: Ints
+
+    def infer(self, x: TensorType, y: TensorType) -> TensorType:
+        self.check_pooled(x, y)
+        if prod(x.shape[axis] for axis in self.axes) >= 2**31:
+            raise ShapeError(f"arg_max_pool: positions along axes {self.axes} do not fit i32", f"x: {x}")
+        return y.with_dtype(I32)
+
+    def decompose(self, emit: Emit, x: Value, y: Value) -> Value:
+        plane = x.type.with_dtype(I32)
+        position = emit(Splat(0, plane))
+        for axis, step in zip(self.axes, self.plane_steps(x.shape), strict=True):
+            along = emit(Mul(), emit(Iota(axis, plane)), emit(Splat(step, plane)))
+            position = emit(Add(), position, along)
+        windows = self.windows(emit, position, -1)
+        found = emit(Select(), self.chosen(emit, x, y), windows, emit(Splat(0, windows.type)))
+        return emit(Sum(self.window_axes(x.type.rank)), found)
+
+    def plane_steps(self, shape: Ints) -> Ints:
+        """How far apart in the plane neighbours along each of `axes` are."""
+        sizes = [shape[axis] for axis in self.axes]
+        return tuple(prod(sizes[i + 1 :]) for i in range(len(sizes)))
+
+
+class Summing(Pool):
+    """Base of the linear pools."""
+
+    def check_float(self, x: TensorType) -> None:
+        if x.dtype.kind != "float":
+            raise DTypeError(f"{self.name}: x is {x}, takes only float", "cast it first")
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class SumPool(Summing):
+    """The sum of each window; padding counts as 0.
+
+    x        T[*S]    any float dtype T
+    returns  T[*S']   S'[a] = (pad_low + S[a] + pad_high - size) // stride + 1 for a in axes
+
+    Attributes as in `Pool`.
+    Raises   ShapeError   a window is longer than its padded axis;   DTypeError   x is not float
+    """
+
+    name = "sum_pool"
+    operands = ("x",)
+    linear_in = (("x",),)
+    axes: Ints
+    size: Ints
+    stride: Ints
+    pad_low: Ints
+    pad_high: Ints
+
+    def infer(self, x: TensorType) -> TensorType:
+        self.check_float(x)
+        return self.pooled(x)
+
+    def decompose(self, emit: Emit, x: Value) -> Value:
+        return emit(Sum(self.window_axes(x.type.rank)), self.windows(emit, x, 0))
+
+    def transpose(self, emit: Emit, into: int, y_bar: Value, x: Value) -> Value:
+        return emit(SpreadPool(self.axes, self.size, self.stride, self.pad_low, self.pad_high, x.shape), y_bar)
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class SpreadPool(Summing):
+    """Add each entry of `y_bar` to every place of its window that is not padding: the transpose of `SumPool`.
+
+    y_bar    T[*S']   any float dtype T; the shape that SumPool with the same attributes gives on `shape`
+    returns  T[*shape]
+
+    shape    full shape of the result
+    Raises   ShapeError   y_bar is not what SumPool gives on `shape`;   DTypeError   y_bar is not float
+    """
+
+    name = "spread_pool"
+    operands = ("y_bar",)
+    linear_in = (("y_bar",),)
+    axes: Ints
+    size: Ints
+    stride: Ints
+    pad_low: Ints
+    pad_high: Ints
+    shape: Ints
+
+    def infer(self, y_bar: TensorType) -> TensorType:
+        self.check_float(y_bar)
+        expected = self.pooled(y_bar.with_shape(self.shape))
+        if y_bar != expected:
+            raise ShapeError(f"spread_pool: sums over windows of shape {self.shape} are {expected}", f"y_bar: {y_bar}")
+        return y_bar.with_shape(self.shape)
+
+    def decompose(self, emit: Emit, y_bar: Value) -> Value:
+        return self.folded(emit, self.over_windows(emit, y_bar), self.shape)
+
+    def transpose(self, emit: Emit, into: int, y_bar: Value, *_: Value) -> Value:
+        return emit(SumPool(self.axes, self.size, self.stride, self.pad_low, self.pad_high), y_bar)
+
+    def permuted(self, operand_types: tuple[TensorType, ...], index: int, perm: Perm) -> Permuted:
+        now = inverse(perm)
+        shape = tuple(self.shape[axis] for axis in perm)
+        op = SpreadPool(tuple(now[a] for a in self.axes), self.size, self.stride, self.pad_low, self.pad_high, shape)
+        return Permuted(op, (perm,), (perm,))
+
+    def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> Value:
+        axes, shape = tuple(axis + 1 for axis in self.axes), (operands[0].shape[0], *self.shape)
+        return emit(SpreadPool(axes, self.size, self.stride, self.pad_low, self.pad_high, shape), *operands)
+
+    def cost(self, *types: TensorType | None) -> Cost:
+        (y_bar,) = (t for t in types if t is not None)
+        return Cost(y_bar.size * prod(self.size), y_bar.bytes, self.infer(y_bar).bytes)
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class AvgPool(Summing):
     """The mean of each window.
 
     x        T[*S]    any float dtype T
@@ -278,15 +413,17 @@ class AvgPool(Pool):
     count_include_pad: bool
 
     def infer(self, x: TensorType) -> TensorType:
-        if x.dtype.kind != "float":
-            raise DTypeError(f"avg_pool: x is {x}, takes only float", "cast it first")
+        self.check_float(x)
         return self.pooled(x)
 
+    def summing(self) -> SumPool:
+        return SumPool(self.axes, self.size, self.stride, self.pad_low, self.pad_high)
+
     def decompose(self, emit: Emit, x: Value) -> Value:
-        return self.divided(emit, emit(Sum(self.window_axes(x.type.rank)), self.windows(emit, x, 0)), x.shape)
+        return self.divided(emit, emit(self.summing(), x), x.shape)
 
     def transpose(self, emit: Emit, into: int, y_bar: Value, x: Value) -> Value:
-        return self.folded(emit, self.over_windows(emit, self.divided(emit, y_bar, x.shape)), x.shape)
+        return self.summing().transpose(emit, 0, self.divided(emit, y_bar, x.shape), x)
 
     def divided(self, emit: Emit, y: Value, shape: Ints) -> Value:
         """Sums over the windows of an array of `shape`, each divided by the number of entries it counts."""
@@ -302,8 +439,7 @@ class AvgPool(Pool):
     def _real_entries(self, emit: Emit, i: int, length: int) -> Value:
         """f32[n]: entries that are not padding, in each window along axes[i]; 1 where there are none."""
         size, stride, low, high = (f[i : i + 1] for f in (self.size, self.stride, self.pad_low, self.pad_high))
-        along = AvgPool((0,), size, stride, low, high, count_include_pad=True)
-        counts = emit(Sum((1,)), along.windows(emit, emit(Splat(1.0, TensorType(F32, (length,)))), 0))
+        counts = emit(SumPool((0,), size, stride, low, high), emit(Splat(1.0, TensorType(F32, (length,)))))
         return emit(Maximum(), counts, emit(Splat(1.0, counts.type)))
 
 
