@@ -9,17 +9,20 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from burngraph.errors import DTypeError, InputError, ShapeError
-from burngraph.frontend.recording import active_trace, apply_several, evaluator, is_tensor, type_of
-from burngraph.frontend.trace import TracedGraph, parameter_name, trace_graph
-from burngraph.frontend.trees import TreeDef, flatten, leaf_paths, unflatten
+from burngraph.frontend.arguments import FlatCall
+from burngraph.frontend.recording import active_trace, apply_several, evaluator, is_tensor, located, type_of
+from burngraph.frontend.trees import TreeDef, flatten, unflatten
 from burngraph.ir.builder import inline
 from burngraph.ir.graph import Graph
 from burngraph.ir.ops.constant import Splat
-from burngraph.ir.types import F32, TensorType
+from burngraph.ir.share import share_equal_nodes
+from burngraph.ir.types import TensorType
 from burngraph.ir.value import Value
-from burngraph.passes.linearize import linearize
-from burngraph.passes.transpose import value_and_gradient
-from burngraph.passes.transpose import vjp as vjp_graph
+from burngraph.passes.linearize import linearize as linearize_graph
+from burngraph.passes.push_forward import push_forward
+from burngraph.passes.simplify import drop_unread_nodes, inline_calls
+from burngraph.passes.split_linear import split_linear
+from burngraph.passes.transpose import transpose, value_and_gradient
 
 
 class _Traced(NamedTuple):
@@ -37,61 +40,35 @@ class _Traced(NamedTuple):
     out_tree: TreeDef
 
 
-def _trace(fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], differentiated: Sequence[int]) -> _Traced:
+def trace_on(fn: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], differentiated: Sequence[int]) -> _Traced:
     """Trace `fn`; the leaves of `args` that are arrays become parameters, other leaves are static.
 
     A Python float in a differentiated argument is an f32 array of rank 0, as a derivative with respect to it was asked for.
     """
-    arguments: list[Any] = []
-    positions: list[list[int]] = []
-    trees: list[TreeDef] = []
-    slots: list[list[Any]] = []
-    everything = [*args, *kwargs.values()]
-    names: list[str] = []
-    for index, argument in enumerate(everything):
-        leaves, tree = flatten(argument)
-        own: list[int] = []
-        paths = leaf_paths(tree)
-        for place, leaf in enumerate(leaves):
-            if index in differentiated and isinstance(leaf, float) and not is_tensor(leaf):
-                leaf = apply_several(Splat(leaf, TensorType(F32, ())))[0]
-            if is_tensor(leaf):
-                own.append(len(arguments))
-                leaves[place] = _Slot(len(arguments))
-                arguments.append(leaf)
-                if index < len(args):
-                    names.append(parameter_name(fn, index, paths[place]))
-                else:
-                    keyword = list(kwargs)[index - len(args)]
-                    names.append(f"{keyword}.{paths[place]}" if paths[place] else keyword)
-        positions.append(own)
-        trees.append(tree)
-        slots.append(leaves)
-
-    def on_tracers(*tracers: Any) -> Any:
-        filled = [
-            unflatten(tree, [tracers[leaf.index] if isinstance(leaf, _Slot) else leaf for leaf in leaves])
-            for tree, leaves in zip(trees, slots, strict=True)
-        ]
-        return fn(*filled[: len(args)], **dict(zip(kwargs, filled[len(args) :], strict=True)))
-
-    traced: TracedGraph = trace_graph(
-        on_tracers, [type_of(a) for a in arguments], name=getattr(fn, "__name__", "f"), param_names=names
-    )
-    return _Traced(traced.graph, [*arguments, *traced.captured], positions, trees, traced.out_tree)
+    call = FlatCall(fn, args, kwargs, differentiated)
+    traced = call.trace(fn)
+    return _Traced(traced.graph, [*call.arrays, *traced.captured], call.positions, call.trees, traced.out_tree)
 
 
-class _Slot(NamedTuple):
-    """Stands for the tracer of parameter `index`."""
+def _trace_primals(transform: str, fn: Callable[..., Any], primals: Sequence[Any]) -> _Traced:
+    traced = trace_on(fn, primals, {}, range(len(primals)))
+    for index, (tree, own) in enumerate(zip(traced.in_trees, traced.positions, strict=True)):
+        if len(own) != tree.n_leaves:
+            raise located(
+                DTypeError(
+                    f"{transform}: primal {index} has leaves that are not arrays", "close over them in a function of the rest"
+                )
+            )
+    return traced
 
-    index: int
 
-
-def _apply(graph: Graph, arguments: Sequence[Any]) -> list[Any]:
+def apply_graph(graph: Graph, arguments: Sequence[Any]) -> list[Any]:
     """Run `graph` where we are: inlined into the innermost active trace, or op by op."""
+    graph = drop_unread_nodes(graph)
     trace = active_trace()
     if trace is not None:
         return [trace.tracer(v) for v in inline(trace.builder, graph, [trace.value_of(a) for a in arguments])]
+    graph = share_equal_nodes(inline_calls(graph))
     run = evaluator()
     now: dict[Value, Any] = dict(zip(graph.params, map(run.as_array, arguments), strict=True))
     for node in graph.nodes:
@@ -116,32 +93,37 @@ def value_and_grad(
 
     Raises     ShapeError   the loss is not of rank 0
                DTypeError   the loss or a differentiated leaf is not a float
+
+    >>> bg.value_and_grad(lambda p, x: bg.sum(p["w"] * x))({"w": mx.array([2.0])}, mx.array([5.0]))
+    (array(10, dtype=float32), {'w': array([5], dtype=float32)})
     """
     names = (argnames,) if isinstance(argnames, str) else tuple(argnames)
     positions = (0,) if argnums is None and not names else () if argnums is None else argnums
     numbers = (positions,) if isinstance(positions, int) else tuple(positions)
     single = len(numbers) == 1
+    if len(set(numbers)) < len(numbers) or len(set(names)) < len(names):
+        raise InputError(f"value_and_grad: argnums {numbers} and argnames {names} name an argument more than once")
 
     @wraps(fn)  # so that the signature, and with it the names of parameters, stays fn's
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         for number in numbers:
             if not 0 <= number < len(args):
-                raise InputError(f"value_and_grad: no positional argument {number}", f"the call has {len(args)}")
+                raise located(InputError(f"value_and_grad: no positional argument {number}", f"the call has {len(args)}"))
         for name in names:
             if name not in kwargs:
-                raise InputError(f"value_and_grad: no keyword argument {name!r}", f"the call has {list(kwargs)}")
+                raise located(InputError(f"value_and_grad: no keyword argument {name!r}", f"the call has {list(kwargs)}"))
         chosen = [*numbers, *(len(args) + list(kwargs).index(name) for name in names)]
-        traced = _trace(fn, args, kwargs, chosen)
+        traced = trace_on(fn, args, kwargs, chosen)
         _check_loss(traced.graph, fn)
         wrt = [position for index in chosen for position in traced.positions[index]]
         _check_differentiable(traced.graph, wrt)
-        results = _apply(value_and_gradient(traced.graph, wrt), traced.arguments)
+        results = apply_graph(value_and_gradient(traced.graph, wrt), traced.arguments)
         n = len(traced.graph.results)
         value = unflatten(traced.out_tree, results[:n])
         if has_aux and not isinstance(value, tuple | list):
-            raise InputError("value_and_grad: has_aux needs fn to return (loss, auxiliary results)")
+            raise located(InputError("value_and_grad: has_aux needs fn to return (loss, auxiliary results)"))
         if not has_aux and n != 1:
-            raise InputError(f"value_and_grad: fn returned {n} arrays", "return one loss, or pass has_aux=True")
+            raise located(InputError(f"value_and_grad: fn returned {n} arrays", "return one loss, or pass has_aux=True"))
         remaining = iter(results[n:])
         trees = [_gradient_tree(traced, index, remaining) for index in chosen]
         by_position = trees[0] if single and numbers else tuple(trees[: len(numbers)])
@@ -156,7 +138,7 @@ def value_and_grad(
 def _gradient_tree(traced: _Traced, index: int, gradients: Any) -> Any:
     tree = traced.in_trees[index]
     if len(traced.positions[index]) != tree.n_leaves:
-        raise DTypeError(f"argument {index} to differentiate has leaves that are not arrays")
+        raise located(DTypeError(f"argument {index} to differentiate has leaves that are not arrays"))
     return unflatten(tree, [next(gradients) for _ in traced.positions[index]])
 
 
@@ -164,21 +146,18 @@ def _check_loss(graph: Graph, fn: Callable[..., Any]) -> None:
     name = getattr(fn, "__name__", "f")
     loss = graph.results[0].type if graph.results else None
     if loss is None or loss.shape != ():
-        raise ShapeError(
-            f"gradient of {name}: its loss is {loss}, not a scalar", "reduce it, for example with bg.mean or bg.sum"
-        )
+        way_out = "reduce it, for example with bg.mean or bg.sum"
+        raise located(ShapeError(f"gradient of {name}: its loss is {loss}, not a scalar", way_out))
     if not loss.dtype.is_inexact:
-        raise DTypeError(f"gradient of {name}: its loss is {loss}, not a float")
+        raise located(DTypeError(f"gradient of {name}: its loss is {loss}, not a float"))
 
 
 def _check_differentiable(graph: Graph, wrt: Sequence[int]) -> None:
     for index in wrt:
         param = graph.params[index]
         if not param.type.dtype.is_inexact:
-            raise DTypeError(
-                f"gradient with respect to {param!r}: only floats have one",
-                "cast it with astype, or keep it out of argnums",
-            )
+            way_out = "cast it with astype, or keep it out of argnums"
+            raise located(DTypeError(f"gradient with respect to {param!r}: only floats have one", way_out))
 
 
 def grad(
@@ -187,7 +166,11 @@ def grad(
     argnames: str | Sequence[str] = (),
     has_aux: bool = False,
 ) -> Callable[..., Any]:
-    """The gradient part of `value_and_grad`; with has_aux, (gradients, auxiliary results)."""
+    """The gradient part of `value_and_grad`; with has_aux, (gradients, auxiliary results).
+
+    >>> bg.grad(bg.grad(lambda x: x * x * x))(2.0)
+    array(12, dtype=float32)
+    """
     both = value_and_grad(fn, argnums, argnames, has_aux)
 
     @wraps(fn)
@@ -203,39 +186,87 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     """`fn(*primals)` and its derivative along `tangents`, trees of the same shapes and dtypes as the primals.
 
     A result of integer or bool dtype has a zero tangent of its own dtype.
+
+    Raises   DTypeError   a leaf of a primal is not an array
+
+    >>> bg.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+    (array(6, dtype=float32), array(3, dtype=float32))
     """
-    primals, tangents = tuple(primals), tuple(tangents)
-    traced = _trace(fn, primals, {}, range(len(primals)))
-    wrt = [position for own in traced.positions for position in own]
-    given = flatten(list(tangents))[0]
-    _check_same_types("jvp", "tangent", [traced.graph.params[i].type for i in wrt], given)
-    exact = [(i, t) for i, t in zip(wrt, given, strict=True) if traced.graph.params[i].type.dtype.is_inexact]
-    joint = linearize(traced.graph, [i for i, _ in exact])
-    results = _apply(joint, [*traced.arguments, *(t for _, t in exact)])
+    traced = _trace_primals("jvp", fn, tuple(primals))
+    wrt, chosen = _exact_tangents("jvp", traced, tuple(tangents))
+    results = apply_graph(push_forward(traced.graph, wrt), [*traced.arguments, *chosen])
     n = len(traced.graph.results)
     dots = _with_zeros(traced.graph.result_types, results[n:])
     return unflatten(traced.out_tree, results[:n]), unflatten(traced.out_tree, dots)
 
 
-def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """`fn(*primals)` and the function from cotangents of its result to cotangents of the primals, as a tuple of trees."""
-    traced = _trace(fn, primals, {}, range(len(primals)))
-    wrt = [i for own in traced.positions for i in own if traced.graph.params[i].type.dtype.is_inexact]
-    joint = vjp_graph(traced.graph, wrt)
+def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """`fn(*primals)` and the linear function from tangents of the primals to those of the result.
+
+    `fn` is computed once, here; the linear function reads what was kept from it.
+
+    Raises   DTypeError   a leaf of a primal is not an array
+
+    >>> value, push = bg.linearize(lambda x: bg.exp(x), 0.0)
+    >>> push(2.0)
+    array(2, dtype=float32)
+    """
+    traced = _trace_primals("linearize", fn, primals)
+    wrt = _exact_params(traced)
     n = len(traced.graph.results)
-    value = unflatten(traced.out_tree, _apply(traced.graph, traced.arguments))
+    split = split_linear(push_forward(traced.graph, wrt), len(traced.graph.params), n)
+    computed = apply_graph(split.primal, traced.arguments)
+
+    def push(*tangents: Any) -> Any:
+        _, chosen = _exact_tangents("linearize", traced, tangents)
+        dots = apply_graph(split.linear, [*computed[n:], *chosen])
+        return unflatten(traced.out_tree, _with_zeros(traced.graph.result_types, dots))
+
+    return unflatten(traced.out_tree, computed[:n]), push
+
+
+def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """`fn(*primals)` and the function from cotangents of its result to cotangents of the primals, as a tuple of trees.
+
+    `fn` is computed once, here; pulling back reads what was kept from it. The cotangent of a result of integer or bool
+    dtype, of its own dtype, is not read, and a primal of such a dtype has zeros.
+
+    Raises   DTypeError   a leaf of a primal is not an array
+
+    >>> value, pull_back = bg.vjp(lambda x, y: x * y, 2.0, 3.0)
+    >>> pull_back(1.0)
+    (array(3, dtype=float32), array(2, dtype=float32))
+    """
+    traced = _trace_primals("vjp", fn, primals)
+    wrt = _exact_params(traced)
+    n, types = len(traced.graph.results), traced.graph.result_types
+    split = split_linear(linearize_graph(traced.graph, wrt), len(traced.graph.params), n)
+    reverse = transpose(split.linear, range(split.n_residuals, len(split.linear.params)), range(len(split.linear.results)))
+    computed = apply_graph(split.primal, traced.arguments)
 
     def pull_back(cotangents: Any) -> tuple[Any, ...]:
-        given = flatten(cotangents)[0]
-        _check_same_types("vjp", "cotangent", traced.graph.result_types, given)
-        seeds = [c for c, t in zip(given, traced.graph.result_types, strict=True) if t.dtype.is_inexact]
-        gradients = dict(zip(wrt, _apply(joint, [*traced.arguments, *seeds])[n:], strict=True))
+        given = _tensors_of("vjp", "cotangent", types, cotangents)
+        seeds = [c for c, t in zip(given, types, strict=True) if t.dtype.is_inexact]
+        gradients = dict(zip(wrt, apply_graph(reverse, [*computed[n:], *seeds]), strict=True))
         return tuple(
             unflatten(tree, [gradients[i] if i in gradients else _zeros(traced.graph.params[i].type) for i in own])
             for tree, own in zip(traced.in_trees, traced.positions, strict=True)
         )
 
-    return value, pull_back
+    return unflatten(traced.out_tree, computed[:n]), pull_back
+
+
+def _exact_params(traced: _Traced) -> list[int]:
+    """The parameters that have tangents: floats."""
+    return [i for own in traced.positions for i in own if traced.graph.params[i].type.dtype.is_inexact]
+
+
+def _exact_tangents(transform: str, traced: _Traced, tangents: tuple[Any, ...]) -> tuple[list[int], list[Any]]:
+    """The parameters that have tangents, and their tangents among those given for all."""
+    params = [i for own in traced.positions for i in own]
+    given = _tensors_of(transform, "tangent", [traced.graph.params[i].type for i in params], list(tangents))
+    wrt = _exact_params(traced)
+    return wrt, [t for i, t in zip(params, given, strict=True) if i in wrt]
 
 
 def _with_zeros(types: Sequence[TensorType], tangents: Sequence[Any]) -> list[Any]:
@@ -247,10 +278,15 @@ def _zeros(type: TensorType) -> Any:
     return apply_several(Splat(0, type))[0]
 
 
-def _check_same_types(transform: str, what: str, types: Sequence[TensorType], given: Sequence[Any]) -> None:
-    if len(types) != len(given):
-        raise InputError(f"{transform}: {len(types)} {what}s expected, got {len(given)}")
-    for index, (type, leaf) in enumerate(zip(types, given, strict=True)):
-        if not is_tensor(leaf) or type_of(leaf) != type:
+def _tensors_of(transform: str, what: str, types: Sequence[TensorType], given: Any) -> list[Any]:
+    """The leaves of `given`, which must be of `types`; a Python number serves where the rank is 0."""
+    leaves = flatten(given)[0]
+    if len(types) != len(leaves):
+        raise located(InputError(f"{transform}: {len(types)} {what}s expected, got {len(leaves)}"))
+    for index, (type, leaf) in enumerate(zip(types, leaves, strict=True)):
+        if isinstance(leaf, bool | int | float | complex) and not is_tensor(leaf) and type.shape == ():
+            leaves[index] = apply_several(Splat(leaf, type))[0]
+        elif not is_tensor(leaf) or type_of(leaf) != type:
             found = type_of(leaf) if is_tensor(leaf) else leaf.__class__.__name__
-            raise ShapeError(f"{transform}: {what} {index} is {found}, must be {type}")
+            raise located(ShapeError(f"{transform}: {what} {index} is {found}, must be {type}"))
+    return leaves

@@ -11,15 +11,23 @@ MAY_IMPORT = {
     "passes": {"passes", "ir", "errors"},
     "lower_mlx": {"lower_mlx", "ir", "errors"},
     "program_file.py": {"frontend", "ir", "errors"},
+    "evaluator.py": {"frontend", "lower_mlx", "ir", "errors"},
+    "retraces.py": {"frontend", "ir", "errors"},
+    "static_arguments.py": {"frontend", "errors"},
+    "signature.py": {"evaluator", "program_file", "static_arguments", "frontend", "errors"},
     "transforms.py": {"frontend", "passes", "ir", "errors"},
+    "vectorize.py": {"transforms", "frontend", "passes", "ir", "errors"},
 }
 # Where a third-party module may be imported, as paths below burngraph/; the mlx list holds compile.py and above.
 THIRD_PARTY = {
-    "mlx": ("lower_mlx", "nn", "frontend/mlx", "compile.py", "program_file.py", "models", "cli", "bench", "__init__.py"),
+    "mlx": (
+        "lower_mlx", "nn", "frontend/mlx", "evaluator.py", "signature.py", "program_file.py", "compile.py", "models", "cli",
+        "bench", "__init__.py",
+    ),
     "networkx": ("passes",),
     "torch": ("frontend/torch",),
     "onnx": ("frontend/onnx",),
-}
+}  # fmt: skip
 
 
 def imported(path: Path) -> Iterator[str]:

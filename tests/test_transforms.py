@@ -1,11 +1,14 @@
 """grad, value_and_grad, jvp, vjp on functions: values, trees, nesting, errors."""
 
+import doctest
+import importlib
+
 import mlx.core as mx
 import numpy as np
 import pytest
 
 import burngraph as bg
-from burngraph.errors import DTypeError, ShapeError
+from burngraph.errors import DTypeError, InputError, ShapeError
 
 
 def test_gradient_of_a_tree_keeps_its_shape():
@@ -87,3 +90,61 @@ def test_names_of_leaves_reach_graph_and_source():
     step({"conv": {"w": mx.ones((4, 3, 3, 3))}}, image=mx.ones((1, 3, 5, 5)))
     assert [p.name for p in step.graph.params] == ["params.conv.w", "image"]
     assert "(params_conv_w, image,) = inputs" in step.source
+
+
+@pytest.mark.parametrize("chosen", [{"argnums": (0, 0)}, {"argnames": ("x", "x")}], ids=str)
+def test_an_argument_is_differentiated_once(chosen):
+    with pytest.raises(InputError, match="more than once"):
+        bg.grad(lambda x: bg.sum(x * x), **chosen)
+
+
+def test_vjp_refuses_a_primal_that_is_no_array():
+    with pytest.raises(DTypeError, match="primal 1 has leaves that are not arrays"):
+        bg.vjp(lambda x, n: x * n, mx.ones(2), 3)
+
+
+def test_pull_back_and_push_read_what_was_kept_and_compute_the_function_once():
+    calls = bg.compile(lambda x, *bars: [bg.vjp(bg.exp, x)[1](bar) for bar in bars])
+    x = mx.array([0.0, 1.0])
+    calls(x, x, x + 1)
+    assert calls.source.count("mx.exp(") == 1
+    value, pull_back = bg.vjp(lambda x, y: (bg.exp(x) * y, bg.argmax(x, axis=0)), x, x)
+    (x_bar, y_bar), zeros = pull_back((mx.array([1.0, 2.0]), value[1])), [0.0, 0.0]
+    np.testing.assert_allclose(np.array(x_bar), [0, 2 * np.e], rtol=1e-6)
+    np.testing.assert_allclose(np.array(y_bar), [1, 2 * np.e], rtol=1e-6)
+    assert pull_back((mx.array(zeros), value[1]))[0].tolist() == zeros
+
+
+def test_linearize_is_jvp_in_two_steps():
+    f = lambda x, n: {"y": bg.sin(x["k"]) * n, "n": n, "i": bg.argmax(x["k"], axis=0)}  # noqa: E731
+    x, n = {"k": mx.array([0.3, 2.0])}, mx.array(3)
+    value, push = bg.linearize(f, x, n)
+    for scale in (1.0, -2.0):
+        dots = push({"k": mx.array([scale, 0.5])}, mx.array(0))
+        want, want_dots = bg.jvp(f, (x, n), ({"k": mx.array([scale, 0.5])}, mx.array(0)))
+        for key in value:
+            assert value[key].tolist() == want[key].tolist()
+            assert dots[key].tolist() == want_dots[key].tolist()
+            assert (dots[key].dtype, dots[key].shape) == (value[key].dtype, value[key].shape)
+
+
+def test_linear_map_inside_a_compiled_function():
+    f = lambda x, d: bg.linearize(lambda x: x * x, x)[1](d)  # noqa: E731
+    assert bg.compile(f)(mx.array(3.0), mx.array(2.0)).item() == 12
+    assert bg.compile(bg.grad(f))(mx.array(3.0), mx.array(2.0)).item() == 4
+
+
+@pytest.mark.parametrize("transform", [bg.linearize, bg.vjp, lambda f, *x: bg.jvp(f, x, x)])
+def test_a_primal_must_be_arrays(transform):
+    with pytest.raises(DTypeError, match="primal 1 has leaves that are not arrays\n  close over them"):
+        transform(lambda x, n: x * n, mx.ones(2), 3)
+
+
+@pytest.mark.parametrize("module", ["burngraph.transforms", "burngraph.vectorize", "burngraph.frontend.custom"])
+def test_examples_in_docstrings(module):
+    examples = [t for t in doctest.DocTestFinder(recurse=True).find(importlib.import_module(module)) if t.examples]
+    assert len(examples) >= 4
+    runner = doctest.DocTestRunner()
+    for example in examples:
+        example.globs.update(bg=bg, mx=mx)
+        assert runner.run(example).failed == 0

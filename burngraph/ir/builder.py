@@ -106,6 +106,20 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
     return rewriter.finish()
 
 
+def map_nested_graphs(graph: Graph, change: Callable[[Graph], Graph]) -> Graph:
+    """`graph` with `change`, which keeps types, applied once to each graph that its nodes hold."""
+    changed: dict[int, Graph] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        nested = node.op.graphs()
+        for each in nested:
+            if id(each) not in changed:
+                changed[id(each)] = change(each)
+        op = node.op.with_graphs([changed[id(each)] for each in nested]) if nested else node.op
+        nodes.append(Node(op, node.operands, node.results, node.source) if nested else node)
+    return Graph(graph.name, graph.params, nodes, graph.results, graph.kinds) if changed else graph
+
+
 def inline(emit: Emit, graph: Graph, operands: Sequence[Value | None]) -> tuple[Value, ...]:
     """Apply the nodes of `graph` to `operands` through `emit`; the values that stand for its results."""
     now: Mapping[Value, Value | None] = {}

@@ -82,4 +82,7 @@ class _WithWeights(Evaluate):
         key = getattr(op, "key", None)
         if op.operands == () and isinstance(key, str) and key in self.weights:
             return (ArrayValue(np.asarray(self.weights[key])),)
+        if op.graphs() and hasattr(op, "decompose"):  # weights may be inside
+            out = op.decompose(self, *operands)
+            return out if isinstance(out, tuple) else (out,)
         return super().several(op, *operands)

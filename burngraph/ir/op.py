@@ -4,7 +4,7 @@ Aspects, each a law in tests/test_laws.py:
 
     infer(*types)                            result types from operand types
     reference(*arrays)                       what it computes, in NumPy
-    linearize / linear_in + transpose        its derivative
+    linearize / linear_in + transpose        its derivative (or linearize_nested / transpose_nested, with nested graphs)
     permuted(types, index, perm)             the same op on permuted operands
     batched(emit, operands, is_batched)      the same op on a stack of operands
     cost(*types)                             flops and bytes
@@ -45,11 +45,42 @@ FREE = Cost(0, 0, 0)
 
 
 class Permuted(NamedTuple):
-    """`op` on permute(x_i, operands[i]) gives permute(y_k, results[k]); None for an absent optional operand."""
+    """`op` on permute(x_i, operands[i]) gives permute(y_k, results[k]).
+
+    None for an absent optional operand, and for one that is only waited for.
+    """
 
     op: "Op"
     operands: tuple[Perm | None, ...]
     results: tuple[Perm, ...]
+
+
+class Linearized(NamedTuple):
+    """What `linearize_nested` may give instead of tangents: the op's results computed another way, and their tangents.
+
+    For an op whose derivative needs values from inside it: `results` stand for the op's own from here on, the op itself is
+    not evaluated, so the rule must not read its results.
+    """
+
+    results: "tuple[Value, ...]"
+    tangents: "tuple[Tangent, ...]"
+
+
+class IndexOperand(NamedTuple):
+    """An operand whose entries say where an op reads or writes, and what they may be.
+
+    operand     its position among the op's operands
+    axes        the axes of the indexed array that its entries count along
+    lows        the least entry in range, per axis
+    highs       the greatest, per axis
+    by_column   its last axis has one entry per axis of `axes`; else all its entries count along the one axis
+    """
+
+    operand: int
+    axes: tuple[int, ...]
+    lows: tuple[int, ...]
+    highs: tuple[int, ...]
+    by_column: bool = False
 
 
 class Refuses:
@@ -83,6 +114,18 @@ class Op:
     linear_in        groups of operands it is linear in jointly: add (("x","y"),), mul (("x",),("y",))
     constant_in      inexact operands whose derivative is zero almost everywhere and is taken as zero
     locally_constant the whole op has derivative zero almost everywhere (floor, comparisons, argmax)
+    order_only       operands that are waited for and not read
+
+    An op with nested graphs may need to differentiate them, which takes the walks of `passes`. They are handed to it:
+
+    linearize_nested(emit, linearize, *values)
+        as `linearize`, and preferred to it; `linearize(graph, wrt)` is passes/linearize.py's. Gives tangents or a Linearized
+    transpose_nested(emit, transpose, into, result_bars, operands)
+        as `transpose`, and preferred to it, but for all operands `into` at once: a tuple of bars, one for each (None for
+        zero). `result_bars` is a tuple with None for zero, `transpose(graph, linear_params, linear_results)` is
+        passes/transpose.py's
+    linear_positions(n_operands)
+        the groups of `linear_in` as operand positions, for an op whose attributes say which operands they are
     """
 
     name: ClassVar[str]
@@ -91,6 +134,7 @@ class Op:
     linear_in: ClassVar[tuple[tuple[str, ...], ...]] = ()
     constant_in: ClassVar[tuple[str, ...]] = ()
     locally_constant: ClassVar[bool] = False
+    order_only: ClassVar[tuple[str, ...]] = ()
 
     # Aspects are looked up on the class; Op states only their signatures. `_missing` is how `register` knows.
     infer: Any
@@ -100,6 +144,8 @@ class Op:
     cost: Any
     transpose: Any
     decompose: Any
+    linearize_nested: Any
+    transpose_nested: Any
 
     def linearize(self, emit: Emit, *values: Any) -> Any:
         """Tangents of the results, from operands, results and operand tangents, in that order.
@@ -110,6 +156,14 @@ class Op:
         if self.locally_constant:
             return (None,) * len(self.results) if len(self.results) > 1 else None
         return linearize_by_linearity(self, emit, values)
+
+    def linear_positions(self, n_operands: int) -> list[tuple[int, ...]]:
+        """Groups of operand positions that the op is linear in jointly."""
+        return linear_groups(self, n_operands)
+
+    def index_operands(self, *types: Any) -> tuple[IndexOperand, ...]:
+        """The operands that hold indices. Every op that reads or writes where an operand says names it here."""
+        return ()
 
     def graphs(self) -> "tuple[Graph, ...]":
         """The nested graphs among the attributes."""
@@ -159,7 +213,7 @@ def linearize_by_linearity(op: Op, emit: Emit, values: Sequence[Any]) -> Any:
     n = (len(values) - n_results) // 2
     primals, tangents = values[:n], values[n + n_results :]
     total: tuple[Value, ...] | None = None
-    for group in linear_groups(op, n):
+    for group in op.linear_positions(n):
         if all(tangents[i] is None for i in group):
             continue
         operands = list(primals)
@@ -188,6 +242,14 @@ def linear_groups(op: Op, n_operands: int) -> list[tuple[int, ...]]:
     """`linear_in` as operand positions; a variadic name stands for all of its operands."""
     names = operand_names(type(op), n_operands)
     return [tuple(i for i, name in enumerate(names) if name in group) for group in op.linear_in]
+
+
+def positions_read(op: Op, n_operands: int) -> Sequence[int]:
+    """The operand positions whose values matter."""
+    if not op.order_only:
+        return range(n_operands)
+    names = operand_names(type(op), n_operands)
+    return [i for i, name in enumerate(names) if name not in op.order_only]
 
 
 def operand_names(op_class: type[Op], n_operands: int | None = None) -> tuple[str, ...]:
@@ -257,8 +319,10 @@ def register(op_class: O) -> O:
 
 
 def _says_derivative(op_class: type[Op]) -> bool:
-    if op_class.linear_in:
-        return hasattr(op_class, "transpose")
+    if hasattr(op_class, "linearize_nested"):
+        return True
+    if op_class.linear_in or op_class.linear_positions is not Op.linear_positions:
+        return hasattr(op_class, "transpose") or hasattr(op_class, "transpose_nested")
     if hasattr(op_class, "decompose"):
         return True  # a composite without a rule of its own is differentiated through its decomposition
     return op_class.locally_constant or op_class.linearize is not Op.linearize

@@ -10,6 +10,7 @@ Exact: it moves entries and computes nothing else.
 
 from burngraph.ir.builder import Rewriter
 from burngraph.ir.graph import Graph
+from burngraph.ir.ops.custom import After
 from burngraph.ir.ops.movement import Permute, Reshape
 from burngraph.ir.permutation import (
     Perm,
@@ -65,8 +66,10 @@ class _Emission:
             rewriter.source = node.source
             operands: list[Value | None] = []
             for value, perm in zip(node.operands, label.needs, strict=True):
-                if value is None or perm is None:
+                if value is None:
                     operands.append(None)
+                elif perm is None:
+                    operands.append(self.given[problem.views[value][0]][0])
                 else:
                     operands.append(self._in_layout(problem.views[value][0], perm, index))
             results = rewriter.several(label.op, *operands)
@@ -128,10 +131,10 @@ class _Emission:
         return "exit" if all(self._only_returned(index) for index, _ in readers) else "interior"
 
     def _only_a_parameter(self, root: Root) -> bool:
-        """Whether the value is a parameter, or one seen through reshapes."""
+        """Whether the value is a parameter, or one seen through reshapes and waits."""
         while root.producer is not None:
             node = self.problem.nodes[root.producer]
-            if not isinstance(node.op, Reshape):
+            if not isinstance(node.op, Reshape | After):
                 return False
             root = self.problem.views[node.values_read[0]][0]
         return True

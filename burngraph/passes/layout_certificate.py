@@ -6,6 +6,8 @@ from typing import Any, Literal
 from burngraph.ir.graph import Source
 from burngraph.ir.permutation import Perm
 
+COST = "cost: bytes moved in a call, plus 1/1000 of those of parameters, which move once and not in each call"
+
 Where = Literal["interior", "entry", "exit", "parameter"]
 
 
@@ -40,7 +42,7 @@ class LayoutChange:
 class Certificate:
     """The layout changes of one graph, and how near to the fewest bytes they are.
 
-    cut           bytes that layout changes move in a call, a byte that depends only on weights counted as 1/1000
+    cut           the cost: bytes that layout changes move in a call, a byte that depends only on weights counted as 1/1000
     lower_bound   no assignment of layouts found by propagation costs less
     """
 
@@ -84,7 +86,7 @@ class Certificate:
 
     def __str__(self) -> str:
         proof = "optimal" if self.gap == 0 else f"gap {self.gap:g}"
-        lines = [f"layout: cut {self.cut:g} bytes, lower bound {self.lower_bound:g} bytes, {proof}"]
+        lines = [f"layout: cost {self.cut:g}, lower bound {self.lower_bound:g}, {proof}", f"  {COST}"]
         wheres: tuple[Where, ...] = ("interior", "entry", "exit", "parameter")
         for where in wheres:
             found = self.of(where)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from burngraph.errors import BurngraphError
 from burngraph.ir.builder import infer_types
 from burngraph.ir.graph import Graph, Node, ParamKind
-from burngraph.ir.op import FREE, Op
+from burngraph.ir.op import FREE, Op, Permuted, positions_read
 from burngraph.ir.ops.matmul import Dot
 from burngraph.ir.ops.movement import Permute
 from burngraph.ir.permutation import Perm, compose, identity, inverse
@@ -34,13 +34,15 @@ def layout_key(layout: Perm, shape: tuple[int, ...]) -> Key:
 class Label:
     """One way to run a node.
 
-    needs   layout of the root of each operand; None for an absent one
+    needs   layout of the root of each operand; None for an absent one, and for one that is only waited for: any will do
     gives   layout of each result
+    keys    of needs and gives: what the label's cost depends on; of two labels with one `keys` the first is kept
     """
 
     op: Op
     needs: tuple[Perm | None, ...]
     gives: tuple[Perm, ...]
+    keys: tuple[Key | None, ...]
 
 
 class Root:
@@ -89,8 +91,10 @@ class LayoutProblem:
         for position, value in enumerate(graph.results):
             root, perm = self.views[value]
             root.needed.append((perm, position))
+        self._operand_types = [node.operand_types for node in self.nodes]
         self.labels = [[self._as_written(node)] for node in self.nodes]
-        self._signatures = [{self._signature(i, labels[0])} for i, labels in enumerate(self.labels)]
+        self._answered: list[dict[Permuted, Label | None]] = [{} for _ in self.nodes]
+        self._keys = [{labels[0].keys} for labels in self.labels]
         self._propagate()
 
     def _add_root(self, root: Root) -> None:
@@ -106,7 +110,8 @@ class LayoutProblem:
         index = len(self.nodes)
         self.nodes.append(node)
         is_data = False
-        for position, value in enumerate(node.operands):
+        for position in positions_read(node.op, len(node.operands)):
+            value = node.operands[position]
             if value is not None:
                 root = self.views[value][0]
                 root.readers.append((index, position))
@@ -117,17 +122,17 @@ class LayoutProblem:
             self._add_root(Root(value, index, is_data, min(read, value.type.bytes) if is_free else value.type.bytes))
 
     def _as_written(self, node: Node) -> Label:
-        needs = tuple(None if v is None else self.views[v][1] for v in node.operands)
-        return Label(node.op, needs, tuple(identity(v.type.rank) for v in node.results))
+        read = positions_read(node.op, len(node.operands))
+        needs = tuple(None if v is None or i not in read else self.views[v][1] for i, v in enumerate(node.operands))
+        return self._label(node, node.op, needs, tuple(identity(v.type.rank) for v in node.results))
 
-    def _signature(self, index: int, label: Label) -> tuple[Key | None, ...]:
-        """What the label's cost depends on; of two labels with one signature the first is kept."""
-        node = self.nodes[index]
-        needs = [
+    def _label(self, node: Node, op: Op, needs: tuple[Perm | None, ...], gives: tuple[Perm, ...]) -> Label:
+        keys = [
             None if value is None or perm is None else self.views[value][0].key(perm)
-            for value, perm in zip(node.operands, label.needs, strict=True)
+            for value, perm in zip(node.operands, needs, strict=True)
         ]
-        return (*needs, *(self.roots[v].key(g) for v, g in zip(node.results, label.gives, strict=True)))
+        keys += [self.roots[v].key(g) for v, g in zip(node.results, gives, strict=True)]
+        return Label(op, needs, gives, tuple(keys))
 
     def _propagate(self) -> None:
         """Offer each layout that a label gives or needs to the other nodes at that root, until nothing new appears."""
@@ -156,9 +161,8 @@ class LayoutProblem:
         while pending:
             root, layout = pending.popleft()
             for index, label in self._answers(root, layout):
-                signature = self._signature(index, label)
-                if signature not in self._signatures[index] and len(self.labels[index]) < MAX_LABELS:
-                    self._signatures[index].add(signature)
+                if label.keys not in self._keys[index] and len(self.labels[index]) < MAX_LABELS:
+                    self._keys[index].add(label.keys)
                     self.labels[index].append(label)
                     offer_all(index, label)
 
@@ -182,14 +186,22 @@ class LayoutProblem:
     def _ask(self, index: int, which: int, perm: Perm) -> Label | None:
         """The node run so that operand `which` (or result ~which) is permuted by `perm`, if its op can do that."""
         node = self.nodes[index]
-        answer = node.op.permuted(node.operand_types, which, perm)
-        if answer is None or self._hides_a_copy(node, answer.op):
+        answer = node.op.permuted(self._operand_types[index], which, perm)
+        if answer is None:
+            return None
+        known = self._answered[index]
+        if answer not in known:
+            known[answer] = self._answer_label(node, answer)
+        return known[answer]
+
+    def _answer_label(self, node: Node, answer: Permuted) -> Label | None:
+        if self._hides_a_copy(node, answer.op):
             return None
         needs: list[Perm | None] = []
         for value, given in zip(node.operands, answer.operands, strict=True):
             needs.append(None if value is None or given is None else compose(self.views[value][1], given))
         self._check(node, answer.op, answer.operands, answer.results)
-        return Label(answer.op, tuple(needs), answer.results)
+        return self._label(node, answer.op, tuple(needs), answer.results)
 
     def _hides_a_copy(self, node: Node, op: Op) -> bool:
         """Whether a contraction would have to permute an operand that depends on data before it can multiply.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from burngraph.errors import RefusedError
 from burngraph.ir.builder import Builder, Rewriter
 from burngraph.ir.graph import Graph
-from burngraph.ir.op import Op, zeros
+from burngraph.ir.op import Linearized, Op, zeros
 from burngraph.ir.value import Emit, Value
 
 
@@ -43,7 +43,14 @@ def linearize(graph: Graph, wrt: Sequence[int]) -> Graph:
 
 def has_linearization(op: Op) -> bool:
     """Whether the op answers for its own derivative; otherwise its decomposition does."""
-    return bool(op.linear_in) or op.locally_constant or type(op).linearize is not Op.linearize
+    cls = type(op)
+    return (
+        bool(op.linear_in)
+        or op.locally_constant
+        or hasattr(cls, "linearize_nested")
+        or cls.linearize is not Op.linearize
+        or cls.linear_positions is not Op.linear_positions
+    )
 
 
 class _Linearizer(Emit):
@@ -60,8 +67,15 @@ class _Linearizer(Emit):
         if not has_linearization(op):
             out = op.decompose(self, *operands)
             return out if isinstance(out, tuple) else (out,)
+        at = len(self.builder.nodes)
         results = self.builder.several(op, *operands)
-        out = op.linearize(self.builder, *operands, *results, *dots)
+        if hasattr(op, "linearize_nested"):
+            out = op.linearize_nested(self.builder, linearize, *operands, *results, *dots)
+        else:
+            out = op.linearize(self.builder, *operands, *results, *dots)
+        if isinstance(out, Linearized):
+            del self.builder.nodes[at]
+            results, out = out
         for value, dot in zip(results, out if isinstance(out, tuple) else (out,), strict=True):
             if dot is not None and value.type.dtype.is_inexact:
                 self.tangents[value] = dot

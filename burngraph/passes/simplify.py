@@ -2,28 +2,46 @@
 
 import numpy as np
 
+from burngraph.errors import InputError
 from burngraph.ir.builder import Rewriter, inline, rewrite
 from burngraph.ir.graph import Graph, Node
 from burngraph.ir.interpret import evaluate
 from burngraph.ir.op import Op
 from burngraph.ir.ops.call import Call
 from burngraph.ir.ops.constant import MAX_CONSTANT_SIZE, Constant, Source, Splat, Weight
+from burngraph.ir.ops.custom import StopGradient
 from burngraph.ir.ops.elementwise import Add, Div, Elementwise, Mul, Sub
 from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value
 
+MAX_INLINED = 1_000_000
+
 
 def inline_calls(graph: Graph) -> Graph:
-    """Put the nodes of called graphs in place of the calls, as deep as they nest.
+    """Put the nodes of called graphs in place of the calls, as deep as they nest; drop what only derivatives heed.
 
     %1 = call(%x, graph=@f)          the nodes of @f on %x
+
+    Raises   InputError   that would be over MAX_INLINED nodes: n graphs that each call the next twice are 2**n
     """
-    while any(isinstance(node.op, Call) for node in graph.nodes):
+    if _inlined_size(graph, {}) > MAX_INLINED:
+        raise InputError(f"@{graph.name} has over {MAX_INLINED} nodes once its calls are inlined", "call fewer graphs")
+    while any(isinstance(node.op, Call | StopGradient) for node in graph.nodes):
         graph = rewrite(graph, _inline_call)
     return graph
 
 
+def _inlined_size(graph: Graph, known: dict[int, int]) -> int:
+    """The nodes of `graph` with all calls inlined; `known` has those of graphs met already, by id."""
+    if id(graph) not in known:
+        called = (_inlined_size(n.op.graph, known) if isinstance(n.op, Call) else 1 for n in graph.nodes)
+        known[id(graph)] = sum(called)
+    return known[id(graph)]
+
+
 def _inline_call(emit: Emit, node: Node, operands: tuple[Value | None, ...]) -> tuple[Value, ...] | None:
+    if isinstance(node.op, StopGradient):
+        return operands[:1]
     return inline(emit, node.op.graph, operands) if isinstance(node.op, Call) else None
 
 
@@ -53,10 +71,9 @@ def fold_constants(graph: Graph) -> Graph:
             rewriter.replace(node, rewriter(folded))
         else:
             rewriter.copy(node)
-        made = rewriter[node.results[0]]
         op = folded if folded is not None else node.op
         if isinstance(op, Source) and not isinstance(op, Weight):
-            known[made] = op
+            known[rewriter[node.results[0]]] = op
     return rewriter.finish()
 
 
@@ -81,12 +98,15 @@ def _is_splat(op: Op | None, value: float) -> bool:
 
 
 def _is_minus_zero(op: Op | None) -> bool:
-    return isinstance(op, Splat) and isinstance(op.value, float) and op.value == 0 and bool(np.signbit(op.value))
+    """-0.0 in a float dtype: as a complex number it would be -0+0j, which is no identity for an imaginary part of -0."""
+    if not isinstance(op, Splat) or op.type.dtype.kind != "float" or not isinstance(op.value, float):
+        return False
+    return op.value == 0 and bool(np.signbit(op.value))
 
 
 def _folded(node: Node, operands: list[Op | None]) -> Op | None:
     """The splat or constant that equals `node`, or None where that is not small."""
-    if len(node.results) != 1:
+    if len(node.results) != 1 or node.op.graphs():  # a loop may take any time
         return None
     type = node.results[0].type
     if isinstance(node.op, Elementwise) and all(isinstance(op, Splat) for op in operands):

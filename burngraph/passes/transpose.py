@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from burngraph.errors import RefusedError
-from burngraph.ir.builder import Builder, inline
+from burngraph.ir.builder import Builder, Rewriter, inline
 from burngraph.ir.graph import Graph, Node
-from burngraph.ir.op import add_values, linear_groups, zeros
+from burngraph.ir.op import Op, add_values, positions_read, zeros
 from burngraph.ir.ops.constant import Splat
-from burngraph.ir.value import Value
+from burngraph.ir.value import Emit, Value
 from burngraph.passes.linearize import linearize
 
 
@@ -19,15 +19,17 @@ def transpose(graph: Graph, linear_params: Sequence[int], linear_results: Sequen
     Parameters: the other parameters, then a cotangent for each of `linear_results`. Results: the other results, then a
     cotangent for each of `linear_params`. Nodes that do not depend on `linear_params` are kept as they are.
 
-    Raises   RefusedError   a node is not linear in what reaches it
+    Raises   RefusedError   a node is not linear in what reaches it, nor are the nodes it stands for
     """
+    graph = _composites_opened(graph, linear_params)
     builder = Builder(graph.name)
     now: dict[Value, Value] = {}
     for index, (old, kind) in enumerate(zip(graph.params, graph.kinds, strict=True)):
         if index not in linear_params:
             now[old] = builder.param(old.type, old.name, kind)
     linear = {graph.params[index] for index in linear_params}
-    reversed_later = _keep_nonlinear(graph, builder, now, linear)
+    zero: set[Value] = set()
+    reversed_later = _keep_nonlinear(graph, builder, now, linear, zero)
 
     bars: dict[Value, Value] = {}
     for index in linear_results:
@@ -35,9 +37,11 @@ def transpose(graph: Graph, linear_params: Sequence[int], linear_results: Sequen
         bar = builder.param(value.type, f"{_stem(value)}_bar")
         if value in linear:
             _accumulate(builder, bars, value, bar)
+        elif value not in zero:
+            raise RefusedError(f"transpose: result {index} of @{graph.name} does not depend on what is linear, and is not zero")
     for node in reversed(reversed_later):
         builder.source = node.source
-        _transpose_node(builder, node, now, linear, bars)
+        _transpose_node(builder, node, now, linear, zero, bars)
 
     builder.source = None
     others = [now[value] for index, value in enumerate(graph.results) if index not in linear_results]
@@ -48,45 +52,120 @@ def transpose(graph: Graph, linear_params: Sequence[int], linear_results: Sequen
     return builder.build([*others, *cotangents])
 
 
+class _Opener(Emit):
+    """Emits ops as they are, but decomposes those that are not linear themselves in what is linear."""
+
+    def __init__(self, builder: Builder, linear: set[Value]) -> None:
+        self.builder, self.linear = builder, linear
+
+    def several(self, op: Op, *operands: Value | None) -> tuple[Value, ...]:
+        if _must_open(op, operands, self.linear):
+            out = op.decompose(self, *operands)
+            return out if isinstance(out, tuple) else (out,)
+        results = self.builder.several(op, *operands)
+        if _linear_operands(op, operands, self.linear):
+            self.linear.update(results)
+        return results
+
+
+def _must_open(op: Op, operands: Sequence[Value | None], linear: set[Value]) -> bool:
+    into = _linear_operands(op, operands, linear)
+    return bool(into) and callable(getattr(op, "decompose", None)) and _group_of(op, into, len(operands)) is None
+
+
+def _composites_opened(graph: Graph, linear_params: Sequence[int]) -> Graph:
+    """`graph` with composites decomposed where that is how they are linear; users' own rules hold such ones."""
+    linear = {graph.params[index] for index in linear_params}
+    for node in graph.nodes:
+        if _must_open(node.op, node.operands, linear):
+            break
+        if _linear_operands(node.op, node.operands, linear):
+            linear.update(node.results)
+    else:
+        return graph
+    rewriter = Rewriter(graph)
+    opener = _Opener(rewriter, {rewriter[graph.params[index]] for index in linear_params})
+    for node in graph.nodes:
+        rewriter.source = node.source
+        rewriter.replace(node, opener.several(node.op, *rewriter.operands(node)))
+    return rewriter.finish()
+
+
 def _stem(value: Value) -> str:
     return (value.name or "out").removesuffix("_dot")
 
 
-def _keep_nonlinear(graph: Graph, builder: Builder, now: dict[Value, Value], linear: set[Value]) -> list[Node]:
-    """Copy the nodes that do not depend on `linear`, which grows by what does; the nodes left over, in order."""
+def _keep_nonlinear(
+    graph: Graph, builder: Builder, now: dict[Value, Value], linear: set[Value], zero: set[Value]
+) -> list[Node]:
+    """Copy the nodes that do not depend on `linear`; the nodes left over, in order.
+
+    `linear` grows by the values that do, `zero` by those that do not and are zero whatever the parameters are.
+    """
     left_over: list[Node] = []
     for node in graph.nodes:
-        if any(value in linear for value in node.values_read):
+        if _linear_operands(node.op, node.operands, linear):
             linear.update(node.results)
             left_over.append(node)
             continue
-        operands = tuple(None if value is None else now[value] for value in node.operands)
+        if _is_zero(node, zero):
+            zero.update(node.results)
+        # What is only waited for may be linear, and is not there any more when time runs backwards.
+        operands = tuple(None if value is None else now[value] for value in node.operands if value not in linear)
         copied = Node(node.op, operands, tuple(Value(v.type, v.name) for v in node.results), node.source)
         builder.nodes.append(copied)
         now.update(zip(node.results, copied.results, strict=True))
     return left_over
 
 
+def _linear_operands(op: Op, operands: Sequence[Value | None], linear: set[Value]) -> list[int]:
+    """The positions of the operands that `op` reads and that are in `linear`."""
+    return [i for i in positions_read(op, len(operands)) if operands[i] in linear]
+
+
+def _is_zero(node: Node, zero: set[Value]) -> bool:
+    if isinstance(node.op, Splat):
+        return node.op.value == 0
+    if zero.isdisjoint(node.values_read):
+        return False
+    groups = node.op.linear_positions(len(node.operands))
+    return any(all(node.operands[i] is None or node.operands[i] in zero for i in group) for group in groups)
+
+
 def _transpose_node(
-    builder: Builder, node: Node, now: dict[Value, Value], linear: set[Value], bars: dict[Value, Value]
+    builder: Builder, node: Node, now: dict[Value, Value], linear: set[Value], zero: set[Value], bars: dict[Value, Value]
 ) -> None:
     result_bars = tuple(bars.pop(value, None) for value in node.results)
     if all(bar is None for bar in result_bars):
         return
-    into = [i for i, value in enumerate(node.operands) if value is not None and value in linear]
-    if not any(set(into) <= set(group) for group in linear_groups(node.op, len(node.operands))):
-        raise RefusedError(
-            f"transpose: {node.op.name} is not linear in operands {into} together",
-            f"in @{builder.name}" + (f", from {node.source}" if node.source else ""),
-        )
+    into = _linear_operands(node.op, node.operands, linear)
+    group = _group_of(node.op, into, len(node.operands))
+    if group is None:
+        raise _not_linear(builder, node, f"{node.op.name} is not linear in operands {into} together")
+    for index in group:
+        value = node.operands[index]
+        if value is not None and value not in linear and value not in zero:
+            raise _not_linear(builder, node, f"{node.op.name} has operand {index} beside what is linear, and it is not zero")
     # A rule reads only the types of its linear operands, which have no value any more when time runs backwards.
     operands = [value if value is None or value in linear else now[value] for value in node.operands]
-    y_bar = result_bars if len(result_bars) > 1 else result_bars[0]
-    for index in into:
-        bar = node.op.transpose(builder, index, y_bar, *operands)
+    if hasattr(node.op, "transpose_nested"):
+        operand_bars = node.op.transpose_nested(builder, transpose, into, result_bars, tuple(operands))
+    else:
+        y_bar = result_bars if len(result_bars) > 1 else result_bars[0]
+        operand_bars = [node.op.transpose(builder, index, y_bar, *operands) for index in into]
+    for index, bar in zip(into, operand_bars, strict=True):
         operand = node.operands[index]
         if bar is not None and operand is not None:
             _accumulate(builder, bars, operand, bar)
+
+
+def _group_of(op: Op, into: Sequence[int], n_operands: int) -> tuple[int, ...] | None:
+    """The operands that `op` is linear in jointly, if `into` are among them."""
+    return next((group for group in op.linear_positions(n_operands) if set(into) <= set(group)), None)
+
+
+def _not_linear(builder: Builder, node: Node, reason: str) -> RefusedError:
+    return RefusedError(f"transpose: {reason}", f"in @{builder.name}" + (f", from {node.source}" if node.source else ""))
 
 
 def _accumulate(builder: Builder, bars: dict[Value, Value], value: Value, bar: Value) -> None:

@@ -16,7 +16,7 @@ from burngraph.ir.ops.constant import Splat
 from burngraph.ir.ops.conv import Conv
 from burngraph.ir.ops.elementwise import Add, Mul, Neg, Relu, Tanh
 from burngraph.ir.ops.matmul import Dot, Matmul
-from burngraph.ir.ops.movement import Permute, Reshape
+from burngraph.ir.ops.movement import Concat, Permute, Reshape
 from burngraph.ir.ops.norm import BatchNorm
 from burngraph.ir.ops.pool import MaxPool
 from burngraph.ir.permutation import compose, inverse
@@ -277,6 +277,17 @@ def test_ten_thousand_nodes_take_seconds() -> None:
     _, certificate = eliminate_layout_with_certificate(b.build([x]))
     assert time.perf_counter() - start < 20
     assert certificate.interior == () and certificate.gap == 0
+
+
+def test_many_operands_are_worked_through_once_per_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = Builder("stack")
+    parts = [b(Tanh(), b.param(f32(2, 3), f"x{i}")) for i in range(50)]
+    graph = b.build([b(Permute((1, 0)), b(Concat(0), *parts))])
+    calls: list[Op] = []
+    infer = Concat.infer
+    monkeypatch.setattr(Concat, "infer", lambda op, *types: calls.append(op) or infer(op, *types))
+    LayoutProblem(graph)
+    assert len(calls) == 2  # as written and transposed, not once per operand that asks
 
 
 def test_merge_movement() -> None:

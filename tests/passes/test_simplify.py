@@ -2,6 +2,7 @@
 
 import pytest
 
+from burngraph.errors import InputError
 from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.text import parse
 from burngraph.passes.simplify import drop_unread_nodes, fold_constants, inline_calls
@@ -91,3 +92,36 @@ def test_splats_that_differ_only_in_the_sign_of_zero_are_not_shared():
         return %0, %1
     }""")
     assert len(share_equal_nodes(graph)) == 2
+
+
+def test_minus_zero_is_no_identity_of_complex_addition():
+    graph = parse("""graph @f(%x: c64[1]) -> c64[1] {
+        %0: c64[1] = splat(value=-0.0)
+        %1: c64[1] = add(%x, %0)
+        return %1
+    }""")
+    assert len(fold_constants(graph)) == 2
+
+
+def test_calls_that_double_at_each_level_are_refused():
+    leaf = "graph @g0(%x: f32[1]) -> f32[1] { %y: f32[1] = exp(%x) return %y }"
+    levels = [
+        f"""graph @g{i}(%x: f32[1]) -> f32[1] {{
+          %y: f32[1] = call(%x, graph=@g{i - 1})
+          %z: f32[1] = call(%y, graph=@g{i - 1})
+          return %z
+        }}"""
+        for i in range(1, 40)
+    ]
+    with pytest.raises(InputError, match="once its calls are inlined"):
+        inline_calls(parse("\n".join([leaf, *levels])))
+
+
+def test_a_call_without_results_is_kept_by_constant_folding():
+    graph = parse("""graph @f(%x: f32[2]) -> f32[2] {
+        call(%x, graph=graph @g(%y: f32[2]) -> () {
+          return
+        })
+        return %x
+    }""")
+    assert fold_constants(graph) == graph

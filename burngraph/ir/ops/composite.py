@@ -1,11 +1,13 @@
 """Composites: ops whose meaning is a graph of smaller ops, kept whole because passes and devices know them by name."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from burngraph.errors import RefusedError
 from burngraph.ir.builder import Builder
 from burngraph.ir.graph import Graph
 from burngraph.ir.interpret import decomposed
-from burngraph.ir.op import FREE, Cost, Op, Permuted
+from burngraph.ir.op import FREE, Cost, Op, Permuted, positions_read
 from burngraph.ir.ops.broadcast import repeat_leading
 from burngraph.ir.permutation import Perm
 from burngraph.ir.types import TensorType
@@ -60,21 +62,47 @@ def batched_inline(
 
     axis_size   needed only when no operand is batched
     """
+    for value, flag in zip(operands, is_batched, strict=True):
+        axis_size = value.shape[0] if flag else axis_size
+    results, stacked = batched_where_needed(emit, graph, operands, is_batched)
+    return tuple(v if flag else _stack(emit, v, axis_size) for v, flag in zip(results, stacked, strict=True))
+
+
+def batched_where_needed(
+    emit: Emit, graph: Graph, operands: Sequence[Value], is_batched: Sequence[bool]
+) -> tuple[tuple[Value, ...], tuple[bool, ...]]:
+    """Apply `graph` to operands of which some have a leading batch axis; the results, and which of them have it.
+
+    A result has it if it depends on an operand that has.
+    """
     now: dict[Value, Value] = dict(zip(graph.params, operands, strict=True))
     stacked: set[Value] = {p for p, flag in zip(graph.params, is_batched, strict=True) if flag}
-    for p in stacked:
-        axis_size = now[p].shape[0]
     for node in graph.nodes:
         values = tuple(None if v is None else now[v] for v in node.operands)
         flags = tuple(v in stacked for v in node.operands)
-        if any(flags):
-            out = node.op.batched(emit, values, flags)
+        if isinstance(emit, Builder) and node.source is not None:
+            emit.source = node.source
+        if any(flags[i] for i in positions_read(node.op, len(flags))):
+            try:
+                out = node.op.batched(emit, values, flags)
+            except RefusedError as error:
+                raise error.add(f"in @{graph.name}" + (f", from {node.source}" if node.source else "")) from None
             results = out if isinstance(out, tuple) else (out,)
             stacked.update(node.results)
         else:
             results = emit.several(node.op, *values)
         now.update(zip(node.results, results, strict=True))
-    return tuple(now[v] if v in stacked else _stack(emit, now[v], axis_size) for v in graph.results)
+    return tuple(now[v] for v in graph.results), tuple(v in stacked for v in graph.results)
+
+
+def batched_graph(graph: Graph, is_batched: Sequence[bool], axis_size: int) -> Graph:
+    """`graph` on parameters of which some have a leading batch axis of `axis_size`; every result has it."""
+    builder = Builder(graph.name)
+    params = tuple(
+        builder.param(p.type.with_shape((axis_size, *p.shape)) if flag else p.type, p.name, kind)
+        for p, kind, flag in zip(graph.params, graph.kinds, is_batched, strict=True)
+    )
+    return builder.build(batched_inline(builder, graph, params, tuple(is_batched), axis_size))
 
 
 def _stack(emit: Emit, value: Value, axis_size: int | None) -> Value:
