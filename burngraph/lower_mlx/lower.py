@@ -1,12 +1,15 @@
 """Graph to MLX source: two functions, `prepare(weights)` and `run(prepared, inputs)`, and their compiled form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import mlx.core
 
-from burngraph.ir.builder import rewrite
+from burngraph.errors import LoweringError
+from burngraph.ir.bounds import integer_bounds
+from burngraph.ir.builder import map_nested_graphs, rewrite
 from burngraph.ir.collector import collector_paused
 from burngraph.ir.graph import Graph, Node, ParamKind
 from burngraph.ir.op import Op
@@ -14,6 +17,7 @@ from burngraph.ir.ops.broadcast import Broadcast
 from burngraph.ir.ops.compare import Select
 from burngraph.ir.ops.composite import decomposition
 from burngraph.ir.ops.constant import Splat, Weight
+from burngraph.ir.ops.control_hoist import hoist_invariants
 from burngraph.ir.ops.pointwise import Elementwise
 from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.target import CPU, METAL, Target
@@ -21,12 +25,14 @@ from burngraph.ir.types import TensorType, as_dtype
 from burngraph.ir.value import Value
 from burngraph.lower_mlx import (
     attention,
+    cast,
     control,
     conv,
     cumulative,
     custom,
     fft,
     index,
+    integer,
     matmul,
     movement,
     pool,
@@ -39,6 +45,7 @@ from burngraph.lower_mlx import (
     sort,
     window,
 )
+from burngraph.lower_mlx.control import NestedRule, may_return_operands, takes_slices
 from burngraph.lower_mlx.elementwise import FOLDS_SCALARS
 from burngraph.lower_mlx.record import Recorded, RecordingMx, is_plain_name, literal, operand, statements
 from burngraph.lower_mlx.table import find_rule, mlx_dtype
@@ -46,12 +53,14 @@ from burngraph.lower_mlx.table import find_rule, mlx_dtype
 # Importing a family enters its rules; elementwise is imported above.
 FAMILIES = (
     attention,
+    cast,
     control,
     conv,
     cumulative,
     custom,
     fft,
     index,
+    integer,
     matmul,
     movement,
     pool,
@@ -66,14 +75,21 @@ FAMILIES = (
 )
 
 
+SCALAR_DTYPES = ("bool", "i32", "f32", "c64")  # what MLX makes of Python scalars where no array says otherwise
+
+
 @dataclass(frozen=True)
 class Lowered:
-    """source: the emitted text; prepare and run: its functions; weight_keys: what `prepare` reads."""
+    """source: the emitted text; prepare and run: its functions; weights: what `prepare` reads, by key.
+
+    shared    results of `run` that are the very object of an input, of a weight, or of an earlier result
+    """
 
     source: str
     prepare: Callable[[Any], Any]
     run: Callable[[Any, Any], Any]
-    weight_keys: tuple[str, ...]
+    weights: dict[str, TensorType]
+    shared: tuple[int, ...]
 
 
 def lower(graph: Graph, target: Target = CPU) -> Lowered:
@@ -84,7 +100,7 @@ def lower(graph: Graph, target: Target = CPU) -> Lowered:
         source = emitter.source()
     scope: dict[str, Any] = {}
     exec(compile(source, f"<burngraph @{graph.name}>", "exec"), scope)
-    return Lowered(source, scope["prepare"], scope["run"], tuple(emitter.keys))
+    return Lowered(source, scope["prepare"], scope["run"], emitter.weights, emitter.shared_results())
 
 
 def inline_composites(graph: Graph, target: Target) -> Graph:
@@ -98,6 +114,7 @@ def inline_composites(graph: Graph, target: Target) -> Graph:
 
     while any(not isinstance(n.op, Weight) and find_rule(n.op, target.name) is None for n in graph.nodes):
         graph = rewrite(graph, rule)
+    graph = hoist_invariants(map_nested_graphs(graph, lambda nested: inline_composites(nested, target)))
     return share_equal_nodes(graph)  # a composite and its derivative compute some things alike
 
 
@@ -111,12 +128,17 @@ def apply_eagerly(op: Op, *operands: Any) -> tuple[Any, ...]:
     if isinstance(op, Weight):
         return (op.data if isinstance(op.data, mlx.core.array) else from_numpy(op.reference()),)
     rule = find_rule(op, default_target().name)
+    if isinstance(rule, NestedRule):
+        return tuple(rule.apply(op, _run_eagerly, *operands))
     if rule is not None:
         out = rule(mlx.core, op, *operands)
         return out if isinstance(out, tuple) else (out,)
     types = tuple(None if x is None else array_type(x) for x in operands)
-    graph = decomposition(op, types)
-    now: dict[Value, Any] = dict(zip(graph.params, (x for x in operands if x is not None), strict=True))
+    return _run_eagerly(decomposition(op, types), [x for x in operands if x is not None])
+
+
+def _run_eagerly(graph: Graph, arrays: Sequence[Any]) -> tuple[Any, ...]:
+    now: dict[Value, Any] = dict(zip(graph.params, arrays, strict=True))
     for node in graph.nodes:
         results = apply_eagerly(node.op, *(None if v is None else now[v] for v in node.operands))
         now.update(zip(node.results, results, strict=True))
@@ -126,6 +148,8 @@ def apply_eagerly(op: Op, *operands: Any) -> tuple[Any, ...]:
 def from_numpy(x: Any) -> mlx.core.array:
     """A NumPy array as an MLX array of the same dtype: MLX's own conversion makes float64 float32 and refuses bfloat16."""
     dtype = mlx_dtype(as_dtype(x.dtype))
+    if any(stride < 0 for stride in x.strides):  # as x[::-1] has, which MLX refuses
+        x = x.copy()
     return mlx.core.array(x.astype("float32")).astype(dtype) if dtype == mlx.core.bfloat16 else mlx.core.array(x, dtype=dtype)
 
 
@@ -134,14 +158,27 @@ def array_type(x: Any) -> Any:
 
 
 class _Emitter:
-    """Names, folding, the split into prepare and run, and the text."""
+    """Names, folding, the split into prepare and run, and the text.
 
-    def __init__(self, graph: Graph, target: Target) -> None:
+    around   the emitter of the graph that this one is nested in: one function, so one set of names
+    given    names of values that are variables around it
+    """
+
+    def __init__(
+        self, graph: Graph, target: Target, around: "_Emitter | None" = None, given: dict[Value, str] | None = None
+    ) -> None:
         self.graph, self.target = graph, target
         self.makers = graph.producers()
-        self.names = _names(graph)
-        self.temporaries: list[str] = []
-        self.keys: list[str] = [p.name or "" for p, k in zip(graph.params, graph.kinds, strict=True) if k is ParamKind.WEIGHT]
+        self.bounds = integer_bounds(graph)
+        self.taken: set[str] = set() if around is None else around.taken
+        self.names = _names(graph, self.taken, given or {})
+        self.temporaries: list[str] = [] if around is None else around.temporaries
+        self.may_be_operands: set[Value] = set()  # results of control flow that may be the very object of an operand
+        self.same_as: dict[Value, Value] = {}  # the result of a rule that gave its operand back -> that operand
+        self.weights: dict[str, TensorType] = {}
+        for param, kind in zip(graph.params, graph.kinds, strict=True):
+            if kind is ParamKind.WEIGHT:
+                self._read_weight(param.name or "", param.type)
         self.is_early = self._early()
         self.reads = {node: self._operands(node) for node in graph.nodes}
         needed = set(graph.results)
@@ -149,6 +186,39 @@ class _Emitter:
             if any(v in needed for v in node.results):
                 needed.update(v for v, _ in self.reads[node] if isinstance(v, Value))
         self.nodes = [n for n in graph.nodes if any(v in needed for v in n.results)]
+
+    def nested(self, graph: Graph, given: dict[Value, str]) -> "_Emitter":
+        """The emitter of a graph that is written inside this one; `given` names its values that are variables here."""
+        return _Emitter(graph, self.target, self, given)
+
+    def fresh(self, wanted: str) -> str:
+        """A name that no variable of the function has."""
+        name = next(n for n in (wanted, *(f"{wanted}_{k}" for k in range(1, len(self.taken) + 2))) if n not in self.taken)
+        self.taken.add(name)
+        return name
+
+    def only_sliced(self, value: Value) -> bool:
+        """Whether all that reads `value` are scans that take its slices, so that a list of those serves as well."""
+        if value in self.graph.results:
+            return False
+        return all(
+            takes_slices(n, value) and (n.results[0] in self.is_early) == (value in self.is_early) for n in self.readers[value]
+        )
+
+    @cached_property
+    def readers(self) -> dict[Value, list[Node]]:
+        return self.graph.readers()
+
+    def values_read(self) -> set[Value]:
+        return {v for node in self.nodes for v, _ in self.reads[node] if isinstance(v, Value)}
+
+    def lines(self, outer: Sequence[Value]) -> list[str]:
+        """The nodes of a nested graph; its results and what stands in variables of the graph around it are kept."""
+        return self._body(self.nodes, [*self.graph.results, *outer])
+
+    def _read_weight(self, key: str, type: TensorType) -> None:
+        if self.weights.setdefault(key, type) != type:
+            raise LoweringError(f"weight {key!r} is both {self.weights[key]} and {type}", "give each its own key")
 
     def _early(self) -> set[Value]:
         early = {p for p, k in zip(self.graph.params, self.graph.kinds, strict=True) if k is ParamKind.WEIGHT}
@@ -166,6 +236,9 @@ class _Emitter:
         full = [i for i, (f, p) in enumerate(zip(folded, plain, strict=True)) if f == p]
         if not full:  # one operand must have the full shape
             folded[0] = plain[0]
+        if isinstance(node.op, Select) and all(isinstance(read, Splat) for read, _ in folded[1:]):
+            if node.results[0].type.dtype.name not in SCALAR_DTYPES:
+                folded[1] = plain[1]
         return folded
 
     def _folded(self, node: Node, value: Any) -> tuple[Any, Any]:
@@ -185,14 +258,20 @@ class _Emitter:
 
     def _line(self, node: Node) -> list[str]:
         if isinstance(node.op, Weight):
-            if node.op.key not in self.keys:
-                self.keys.append(node.op.key)
+            self._read_weight(node.op.key, node.op.type)
             return [f"{self.names[node.results[0]]} = weights[{literal(node.op.key)}]"]
         rule = find_rule(node.op, self.target.name)
         assert rule is not None, "composites were inlined"
+        if isinstance(rule, NestedRule):
+            self.may_be_operands.update(node.results[: may_return_operands(node.op)])
+            return rule.write(self, node)
         operands = [self._recorded(v, i, o) for (v, i), o in zip(self.reads[node], node.operands, strict=True)]
         out = rule(RecordingMx(), node.op, *operands)
         pieces = list(out) if isinstance(out, tuple) else [out]
+        for result, piece in zip(node.results, pieces, strict=True):
+            for (read, _), given in zip(self.reads[node], operands, strict=True):
+                if piece is given and isinstance(read, Value):
+                    self.same_as[result] = self.same_as.get(read, read)
         before = len(self.temporaries)
         lines = statements([self.names[v] for v in node.results], pieces, self.temporaries)
         if len(self.temporaries) > before:
@@ -205,11 +284,13 @@ class _Emitter:
         if isinstance(read, Splat):
             value = read.type.dtype.numpy.type(read.value).item()
             return value
-        base = operand(self.names[read], read.shape, mlx_dtype(read.type.dtype))
+        base = operand(self.names[read], read.shape, mlx_dtype(read.type.dtype), self.bounds.get(read))
         if not index:
             return base
         piece = base[index]
-        return Recorded(piece.parts, shape=original.shape, dtype=mlx_dtype(original.type.dtype))
+        return Recorded(
+            piece.parts, shape=original.shape, dtype=mlx_dtype(original.type.dtype), bounds=self.bounds.get(original)
+        )
 
     def source(self) -> str:
         early_nodes = [n for n in self.nodes if all(v in self.is_early for v in n.results) and not isinstance(n.op, Splat)]
@@ -238,6 +319,17 @@ class _Emitter:
         lines += _indent([self._unpack(prepared, "prepared"), self._unpack(inputs, "inputs"), *second])
         lines += _indent([self._return(list(self.graph.results))])
         return "\n".join(line for line in lines if line != "    ") + "\n"
+
+    def shared_results(self) -> tuple[int, ...]:
+        """Positions of results that are objects the caller has already; to be asked after `source`."""
+        known = {*self.graph.params, *self.is_early}
+        shared: list[int] = []
+        for position, result in enumerate(self.graph.results):
+            value = self.same_as.get(result, result)
+            if value in known or value in self.may_be_operands:
+                shared.append(position)
+            known.add(value)
+        return tuple(shared)
 
     def _unpack(self, values: list[Value], name: str) -> str:
         return f"({''.join(self.names[v] + ', ' for v in values).rstrip()}) = {name}" if values else ""
@@ -274,13 +366,15 @@ def _is_exact(op: Splat) -> bool:
     return op.type.dtype.name in ("f16", "bf16", "f32") or float(op.value.real) in (0.0, 1.0, 0.5, 2.0, -1.0)
 
 
-def _names(graph: Graph) -> dict[Value, str]:
-    names: dict[Value, str] = {}
-    taken: set[str] = set()
+def _names(graph: Graph, taken: set[str], given: dict[Value, str]) -> dict[Value, str]:
+    """A variable for each value that is not `given` one; `taken` grows by them."""
+    names = dict(given)
     for value in graph.values():
+        if value in names:
+            continue
         name = (value.name or "").replace(".", "_")  # params.conv1.w is read as params_conv1_w
         if not is_plain_name(name) or name in taken:
-            name = f"v{len(names)}"
+            name = f"v{len(taken)}"
         taken.add(name)
         names[value] = name
     return names

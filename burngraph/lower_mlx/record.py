@@ -17,8 +17,11 @@ class Recorded:
 
     __hash__ = object.__hash__
 
-    def __init__(self, parts: tuple[Any, ...], is_atom: bool = True, shape: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, parts: tuple[Any, ...], is_atom: bool = True, shape: Any = None, dtype: Any = None, bounds: Any = None
+    ) -> None:
         self.parts = parts
+        self.bounds = bounds  # of an operand's entries, if they are integers
         self.is_atom = is_atom
         self._shape = shape
         self._dtype = dtype
@@ -91,7 +94,19 @@ class _At:
         return _At(self.x, _index(index))
 
     def add(self, values: Any) -> Recorded:
-        return Recorded((_grouped(self.x), ".at[", *self.index, "].add(", *_argument(values), ")"))
+        return self._apply("add", values)
+
+    def multiply(self, values: Any) -> Recorded:
+        return self._apply("multiply", values)
+
+    def minimum(self, values: Any) -> Recorded:
+        return self._apply("minimum", values)
+
+    def maximum(self, values: Any) -> Recorded:
+        return self._apply("maximum", values)
+
+    def _apply(self, method: str, values: Any) -> Recorded:
+        return Recorded((_grouped(self.x), ".at[", *self.index, f"].{method}(", *_argument(values), ")"))
 
 
 class RecordingMx:
@@ -103,7 +118,7 @@ class RecordingMx:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        if self._prefix == "mx" and name in ("fast", "random"):
+        if self._prefix == "mx" and name in ("fast", "fft", "random"):
             return RecordingMx(f"mx.{name}")
         if self._prefix == "mx":
             found = getattr(mlx.core, name)  # a name that MLX has not is an error here, not when the source runs
@@ -116,9 +131,9 @@ class RecordingMx:
         return call
 
 
-def operand(name: str, shape: tuple[int, ...], dtype: Any) -> Recorded:
-    """A variable of the emitted function."""
-    return Recorded((name,), shape=shape, dtype=dtype)
+def operand(name: str, shape: tuple[int, ...], dtype: Any, bounds: tuple[int, int] | None = None) -> Recorded:
+    """A variable of the emitted function. bounds: the least and greatest entry it can have, if it holds integers."""
+    return Recorded((name,), shape=shape, dtype=dtype, bounds=bounds)
 
 
 def _grouped(piece: Recorded) -> _Grouped:
@@ -196,7 +211,7 @@ def is_plain_name(name: str | None) -> bool:
     return name not in RESERVED and not (name[0] in "vt" and name[1:].isdigit()) and not name.startswith("_")
 
 
-RESERVED = {"mx", "inputs", "prepared", "weights", "float", "complex"}
+RESERVED = {"mx", "inputs", "prepared", "weights", "float", "complex", "range", "reversed"}
 
 
 def statements(targets: list[str], pieces: list[Recorded], temporaries: list[str]) -> list[str]:
