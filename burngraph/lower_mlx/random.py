@@ -3,30 +3,31 @@
 from math import prod
 from typing import Any
 
-from burngraph.errors import LoweringError
 from burngraph.ir.ops.random import RandomBits, RandomSplit, threefry
 from burngraph.lower_mlx.table import lowers
 
 
 @lowers(RandomBits)
 def lower_random_bits(mx: Any, op: RandomBits, key: Any) -> Any:
-    _one_key(op, key)
     n = prod(op.shape)
-    if n % 2 == 0:  # splitting is how MLX shows its raw words, always an even number of them
+    if len(key.shape) == 1 and n % 2 == 0:  # splitting is how MLX shows its raw words, always an even number of them
         return mx.random.split(key, n // 2).reshape(op.shape)
-    half = n // 2
-    first = mx.arange(half + 1, dtype=mx.uint32)
-    second = mx.concatenate([mx.arange(half + 1, n, dtype=mx.uint32), mx.zeros((1,), dtype=mx.uint32)])
-    a, b = threefry(key, first, second)
-    return mx.concatenate([a, b[:half]]).reshape(op.shape)
+    return _words(mx, key, n).reshape((*key.shape[:-1], *op.shape))
 
 
 @lowers(RandomSplit)
 def lower_random_split(mx: Any, op: RandomSplit, key: Any) -> Any:
-    _one_key(op, key)
-    return mx.random.split(key, op.num)
+    if len(key.shape) == 1:
+        return mx.random.split(key, op.num)
+    return _words(mx, key, 2 * op.num).reshape((*key.shape[:-1], op.num, 2))
 
 
-def _one_key(op: Any, key: Any) -> None:
-    if len(key.shape) != 1:
-        raise LoweringError(f"{op.name}: MLX draws from one key at a time", f"key: u32{list(key.shape)}")
+def _words(mx: Any, key: Any, n: int) -> Any:
+    """`n` words for each key in the last axis, by arithmetic: MLX itself draws from one key at a time."""
+    half, odd = divmod(n, 2)
+    first = mx.arange(half + odd, dtype=mx.uint32)
+    second = mx.arange(half + odd, n, dtype=mx.uint32)
+    if odd:
+        second = mx.concatenate([second, mx.zeros((1,), dtype=mx.uint32)])
+    a, b = threefry((key[..., :1], key[..., 1:]), first, second)
+    return mx.concatenate([a, b[..., :half] if odd else b], axis=-1)
