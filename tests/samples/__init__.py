@@ -75,7 +75,9 @@ class Sample:
         return f"{self.op.name}({fields}) on {', '.join(map(str, self.types))}".replace(" ", "")
 
     def types64(self) -> tuple[TensorType | None, ...]:
-        """The operand types with f32 made f64."""
+        """The operand types with f32 made f64; nested graphs fix theirs."""
+        if self.op.graphs():
+            return self.types
         return tuple(x.with_dtype(F64) if x is not None and x.dtype.name == "f32" else x for x in self.types)
 
     def operands(self, rng: np.random.Generator, types: tuple[TensorType | None, ...] | None = None) -> list[Array | None]:

@@ -1,0 +1,1 @@
+"""Burn's 209 operations, row by row."""

@@ -1,0 +1,5 @@
+"""Cases for Burn's module operations."""
+
+from tests.burn.harness import Case
+
+CASES: list[Case] = []
