@@ -363,9 +363,9 @@ def deform_conv2d(
     )  # [2, N, H', W', K, G]
     found: list[list[tuple[Any, Any]]] = []
     for i in range(2):
-        own = reshape(subtract(multiply(arange(made[i], dtype=wide), float(strides[i])), float(pads[i])), (-1,) + (1,) * (3 - i))
+        own = subtract(multiply(arange(made[i], dtype=wide), float(strides[i])), float(pads[i]))
         tap = reshape(multiply(arange(kernel[i], dtype=wide), float(dilations[i])), (-1,) + (1,) * (1 - i))
-        at = add(own, reshape(broadcast_to(tap, kernel), (taps, 1)))
+        at = add(reshape(own, (-1,) + (1,) * (3 - i)), reshape(broadcast_to(tap, kernel), (taps, 1)))
         found.append(_taps(add(getitem(moved, i), at), image[i], "bilinear", "zeros", False))
     rows = reshape(permute_dims(x, (0, 2, 3, 1)), (batch * math.prod(image) * runs, channels // runs))
     examples = reshape(arange(batch), (batch, 1, 1, 1, 1))
