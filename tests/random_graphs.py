@@ -9,7 +9,7 @@ from burngraph.ir.ops.constant import Splat
 from burngraph.ir.ops.conv import Conv
 from burngraph.ir.ops.elementwise import Add, Maximum, Mul, Neg, Relu, Sigmoid, Sub, Tanh
 from burngraph.ir.ops.movement import Broadcast, Concat, Flip, Pad, Permute, Reshape, Slice
-from burngraph.ir.ops.pool import MaxPool
+from burngraph.ir.ops.pool_max import MaxPool
 from burngraph.ir.ops.reduce import Max, Sum
 from burngraph.ir.ops.softmax import Softmax
 from burngraph.ir.types import F32, TensorType

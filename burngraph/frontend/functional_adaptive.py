@@ -22,7 +22,8 @@ from burngraph.frontend.functional_pool import cut_along
 from burngraph.frontend.functional_reduce import mean
 from burngraph.frontend.functional_shape import astype, concat, expand_dims, reshape, sliced, tensor
 from burngraph.frontend.recording import apply, located, type_of
-from burngraph.ir.ops.pool import ArgMaxPool, AvgPool, MaxPool, SumPool
+from burngraph.ir.ops.pool_max import ArgMaxPool, MaxPool
+from burngraph.ir.ops.pool_sum import AvgPool, SumPool
 
 __all__ = [
     "adaptive_avg_pool1d",

@@ -1,7 +1,7 @@
 """Pools over the last one, two or three axes, with torch.nn.functional's names and arguments: images are [..., C, *spatial].
 
 `ceil_mode` follows torch: a last window that does not fit is kept if it starts inside the input or its padding before.
-With `keep_outside_windows` it is kept wherever it starts, which is Burn's rule.
+With `keep_outside_windows` it is kept wherever it starts, and the padding may be over half the window: Burn's rules.
 """
 
 import math
@@ -26,7 +26,8 @@ from burngraph.frontend.functional_elementwise import (
 )
 from burngraph.frontend.functional_shape import astype, pad, reshape, sliced, tensor
 from burngraph.frontend.recording import apply, located, type_of
-from burngraph.ir.ops.pool import ArgMaxPool, AvgPool, MaxPool, SumPool
+from burngraph.ir.ops.pool_max import ArgMaxPool, MaxPool
+from burngraph.ir.ops.pool_sum import AvgPool, SumPool
 from burngraph.ir.ops.scatter import ScatterAlong
 
 __all__ = [
@@ -67,7 +68,7 @@ class _Window:
         self.dilation = per_axis(function, "dilation", dilation, n)
         self.symmetric = per_axis(function, "padding", padding, n, 0)
         reach = [(k - 1) * d + 1 for k, d in zip(self.size, self.dilation, strict=True)]
-        if any(2 * p > r for p, r in zip(self.symmetric, reach, strict=True)):
+        if not keep_outside and any(2 * p > r for p, r in zip(self.symmetric, reach, strict=True)):
             raise located(ShapeError(f"{function}: padding {self.symmetric} is over half of kernel_size {self.size}"))
         high: list[int] = []
         for m, r, s, p in zip(type.shape[-n:], reach, self.stride, self.symmetric, strict=True):

@@ -13,13 +13,12 @@ from burngraph.frontend.functional_create import arange, zeros_like
 from burngraph.frontend.functional_elementwise import abs as absolute
 from burngraph.frontend.functional_elementwise import (
     add,
+    clip,
     divide,
+    equal,
     floor,
     greater,
-    greater_equal,
     less,
-    less_equal,
-    logical_and,
     multiply,
     remainder,
     round,
@@ -32,7 +31,7 @@ from burngraph.frontend.functional_reduce import matmul
 from burngraph.frontend.functional_shape import astype, broadcast_to, expand_dims, permute_dims, reshape, stack, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.resample import Resample
-from burngraph.ir.types import F32, F64
+from burngraph.ir.types import F32, F64, DType
 
 __all__ = ["affine_grid", "deform_conv2d", "grid_sample", "interpolate", "resample"]
 
@@ -230,16 +229,18 @@ def _taps(position: Any, n: int, mode: str, padding: str, align_corners: bool) -
     if mode.startswith("nearest"):
         even = mode == "nearest"
         at = round(position) if even else multiply(sign(position), floor(add(absolute(position), 0.5)))
-        return [_inside(at, None, n, padding)]
+        return [_inside(astype(at, "int32"), None, n, padding, type_of(position).dtype)]
     low = floor(position)
     t = subtract(position, low)
-    if mode == "bilinear":
-        return [_inside(low, subtract(1.0, t), n, padding), _inside(add(low, 1.0), t, n, padding)]
+    whole = astype(low, "int32")
     found: list[tuple[Any, Any]] = []
-    for k in (-1, 0, 1, 2):
-        at = add(low, float(k)) if k else low
-        at = _padded(at, n, padding, align_corners) if padding == "reflection" else at
-        found.append(_inside(at, _cubic(t, k), n, padding))
+    for k in (0, 1) if mode == "bilinear" else (-1, 0, 1, 2):
+        weight = (t if k else subtract(1.0, t)) if mode == "bilinear" else _cubic(t, k)
+        if mode == "bicubic" and padding == "reflection":
+            at = astype(_padded(add(low, float(k)), n, padding, align_corners), "int32")
+        else:
+            at = add(whole, k) if k else whole
+        found.append(_inside(at, weight, n, padding, type_of(position).dtype))
     return found
 
 
@@ -268,13 +269,13 @@ def _padded(position: Any, n: int, padding: str, align_corners: bool) -> Any:
     return _between(position, 0.0, n - 1.0)
 
 
-def _inside(at: Any, weight: Any, n: int, padding: str) -> tuple[Any, Any]:
+def _inside(at: Any, weight: Any, n: int, padding: str, dtype: DType) -> tuple[Any, Any]:
     """A tap with its position clamped; with padding "zeros" its weight is 0 where that moved it."""
+    kept = clip(at, 0, n - 1)
     if padding == "zeros":
-        is_inside = logical_and(greater_equal(at, 0.0), less_equal(at, n - 1.0))
-        weight = where(is_inside, 1.0 if weight is None else weight, 0.0)
-        weight = astype(weight, F64 if type_of(at).dtype is F64 else F32)
-    return astype(_between(at, 0.0, n - 1.0), "int32"), weight
+        is_inside = equal(at, kept)
+        weight = astype(is_inside, dtype) if weight is None else where(is_inside, weight, 0.0)
+    return kept, weight
 
 
 def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = None) -> Any:

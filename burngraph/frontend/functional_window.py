@@ -10,7 +10,7 @@ from burngraph.frontend.functional_create import zeros
 from burngraph.frontend.functional_elementwise import add, divide, multiply, pow, square
 from burngraph.frontend.functional_shape import normal_axis, pad, permute_dims, reshape, sliced, tensor
 from burngraph.frontend.recording import apply, located, type_of
-from burngraph.ir.ops.pool import SumPool
+from burngraph.ir.ops.pool_sum import SumPool
 from burngraph.ir.ops.window import Fold, Windows
 
 __all__ = [

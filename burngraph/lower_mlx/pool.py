@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from burngraph.ir.ops.pool import ArgMaxPool, MaxPool, PoolRoute, PoolSelect, SpreadPool, SumPool, lowest
+from burngraph.ir.ops.pool_max import ArgMaxPool, MaxPool, PoolRoute, PoolSelect, lowest
+from burngraph.ir.ops.pool_sum import SpreadPool, SumPool
 from burngraph.ir.types import TensorType, as_dtype
 from burngraph.lower_mlx.elementwise import BITS, is_float, keep_where
 from burngraph.lower_mlx.table import lowers

@@ -59,7 +59,8 @@ def lower_arg_topk_on_cpu(mx: Any, op: ArgTopk, x: Any) -> Any:
 def _ranks(mx: Any, x: Any) -> Any:
     """int64 numbers in the order of the entries of a NARROW dtype."""
     if not is_float(mx, x.dtype):
-        return x.astype(mx.int64)
+        wide = x.astype(mx.int64)
+        return wide - 2**31 if x.dtype == mx.uint32 else wide  # in the range of int32, so that 32 bits are left for the place
     wide = x.astype(mx.float32) + 0.0  # -0.0 + 0.0 is 0.0
     bits = wide.view(mx.int32)
     ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # the larger a negative number, the smaller its other bits

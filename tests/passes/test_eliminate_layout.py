@@ -18,7 +18,7 @@ from burngraph.ir.ops.elementwise import Add, Mul, Neg, Relu, Tanh
 from burngraph.ir.ops.matmul import Dot, Matmul
 from burngraph.ir.ops.movement import Concat, Permute, Reshape
 from burngraph.ir.ops.norm import BatchNorm
-from burngraph.ir.ops.pool import MaxPool
+from burngraph.ir.ops.pool_max import MaxPool
 from burngraph.ir.permutation import compose, inverse
 from burngraph.ir.types import F32, TensorType
 from burngraph.ir.value import Value

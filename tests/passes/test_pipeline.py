@@ -9,7 +9,7 @@ from burngraph.ir.graph import Graph
 from burngraph.ir.ops.conv import Conv
 from burngraph.ir.ops.elementwise import Add, Relu
 from burngraph.ir.ops.movement import Permute
-from burngraph.ir.ops.pool import MaxPool
+from burngraph.ir.ops.pool_max import MaxPool
 from burngraph.ir.ops.reduce import Sum
 from burngraph.ir.types import F32, TensorType
 from burngraph.lower_mlx.lower import lower

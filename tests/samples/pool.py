@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from burngraph.ir.ops.pool import ArgMaxPool, AvgPool, MaxPool, PoolRoute, PoolSelect, SpreadPool, SumPool
+from burngraph.ir.ops.pool_max import ArgMaxPool, MaxPool, PoolRoute, PoolSelect
+from burngraph.ir.ops.pool_sum import AvgPool, SpreadPool, SumPool
 from burngraph.ir.types import Array
 from tests.samples import Sample, t
 

@@ -37,6 +37,7 @@ SAMPLES = [
     Sample(Resample(0, 100, 350, "cubic", is_transposed=True), (t("f32[350]"),)),
     *(Sample(Resample(0, 3, n, "nearest"), (t(f"{d}[3,2]"),)) for n in (5, 6) for d in ("i32", "bool", "f16")),
     *(Sample(Resample(1, 3, 5, "linear", is_transposed=b), (t(f"bf16[2,{5 if b else 3}]"),)) for b in (False, True)),
+    *(Sample(Resample(0, 6, 2, "area"), (t(f"f16[6{rest}]"),), ((3e4, 6e4),)) for rest in ("", ",2")),
     Sample(Resample(0, 1, 1, "lanczos3"), (t("f32[1]"),)),
     Sample(Resample(1, 3, 5, "linear"), (t("f32[0,3,2]"),)),
 ]

@@ -113,7 +113,7 @@ def band(grid: Grid, is_transposed: bool) -> int:
     """The length of the longest stretch of entries that one result entry reads; of the transpose, if so."""
     at = taps(grid)[0]
     if not is_transposed:
-        return at.shape[0]
+        return int(at.shape[0])
     first, last = np.full(grid.n_in, grid.n_out), np.full(grid.n_in, -1)
     o = np.broadcast_to(np.arange(grid.n_out), at.shape)
     np.minimum.at(first, at, o)
