@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from burngraph.errors import DTypeError, InputError, ShapeError
 from burngraph.frontend.functional_shape import splat
-from burngraph.frontend.recording import is_tensor, type_of
+from burngraph.frontend.recording import is_tensor, located, type_of
 from burngraph.frontend.trace import TracedGraph, parameter_name, trace_graph
 from burngraph.frontend.trees import TreeDef, flatten, leaf_paths, unflatten
 from burngraph.ir.types import F32, TensorType
@@ -104,7 +104,7 @@ def matching_leaves(what: str, tree: TreeDef, types: Sequence[TensorType | None]
         shown = type_of(leaf) if is_tensor(leaf) else leaf.__class__.__name__
         if not is_tensor(leaf) or type_of(leaf) != type:
             error = DTypeError if is_tensor(leaf) and type_of(leaf).shape == type.shape else ShapeError
-            raise error(f"{what}: leaf {index} is {shown}, must be {type}")
+            raise located(error(f"{what}: leaf {index} is {shown}, must be {type}"))
         found.append(leaf)
     return found
 
@@ -121,5 +121,5 @@ def _leaves(what: str, tree: TreeDef, given: Any) -> list[Any]:
         fits = isinstance(given, list if tree.kind == "list" else tuple) and len(given) == len(tree.children)
         children = list(given) if fits else []
     if not fits:
-        raise InputError(f"{what}: the tree must be {tree}, got {flatten(given)[1]}")
+        raise located(InputError(f"{what}: the tree must be {tree}, got {flatten(given)[1]}"))
     return [leaf for child, item in zip(tree.children, children, strict=True) for leaf in _leaves(what, child, item)]

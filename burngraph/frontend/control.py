@@ -13,10 +13,10 @@ from burngraph.errors import BurngraphError, DTypeError, InputError, ShapeError
 from burngraph.frontend.functional_create import arange, full_like
 from burngraph.frontend.functional_elementwise import add, less
 from burngraph.frontend.functional_shape import tensor
-from burngraph.frontend.recording import active_trace, apply_several, is_tensor, located, type_of
+from burngraph.frontend.recording import apply_several, is_tensor, located, type_of
 from burngraph.frontend.trace import parameter_name, trace_graph
 from burngraph.frontend.trees import TreeDef, flatten, leaf_paths, unflatten
-from burngraph.ir.graph import Graph
+from burngraph.ir.graph import Graph, Node
 from burngraph.ir.ops.constant import Weight
 from burngraph.ir.ops.control_cond import Cond
 from burngraph.ir.ops.control_scan import Scan
@@ -137,11 +137,12 @@ def while_loop(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], ini
 def fori_loop(lower: Any, upper: Any, body_fn: Callable[[Any, Any], Any], init: Any) -> Any:
     """`carry = body_fn(i, carry)` for i = lower, ..., upper - 1; the last carry.
 
-    Python ints as bounds make a scan, which has derivatives in both modes; traced or array bounds make a while_loop.
+    Python and NumPy ints as bounds make a scan, which has derivatives in both modes; traced or array bounds a while_loop.
 
     Raises     DTypeError   a bound is no integer;   ShapeError   a bound is no scalar; the carry's errors are scan's
     Source     jax.lax.fori_loop (signature and meaning)
     """
+    lower, upper = (int(b) if isinstance(b, np.integer) else b for b in (lower, upper))
     for bound in (lower, upper):
         if is_tensor(bound):
             type_ = type_of(bound)
@@ -176,36 +177,31 @@ def _traced(what: str, fn: Any, on_leaves: Callable[..., Any], types: Sequence[T
 
 
 def _closed(functions: Sequence[_Function]) -> tuple[list[Any], list[Graph]]:
-    """Graphs that all take the same constants first, and those: what the functions captured, traced values and arrays."""
-    arrays = _arrays_by_key()
-    traced: dict[Value, Any] = {}
-    weights: dict[tuple[str, int], Weight] = {}
+    """Graphs that all take the same constants first, and those: what the functions captured, traced values and arrays.
+
+    Inside of a trace arrays are captured by that; outside of any each function has them as weights.
+    """
+    traced = {x._value: x for function in functions for x in function.captured}
+    arrays: dict[int, Any] = {}
+    graphs: list[tuple[_Function, list[Node], dict[int, Value]]] = []
     for function in functions:
-        traced.update((x._value, x) for x in function.captured)
+        own: dict[int, Value] = {}
+        nodes: list[Node] = []
         for node in function.graph.nodes:
             if isinstance(node.op, Weight):
-                weights[_identity(node.op)] = node.op
-    graphs = []
-    for function in functions:
+                own[id(node.op.data)] = node.results[0]
+                arrays[id(node.op.data)] = node.op.data
+            else:
+                nodes.append(node)
+        graphs.append((function, nodes, own))
+    closed = []
+    for function, nodes, own in graphs:
         graph, n = function.graph, function.n_own
         captured = dict(zip((x._value for x in function.captured), graph.params[n:], strict=True))
-        own = {_identity(node.op): node.results[0] for node in graph.nodes if isinstance(node.op, Weight)}
         constants = [captured.get(v) or Value(v.type, v.name) for v in traced]
-        constants += [own.get(key) or Value(op.type) for key, op in weights.items()]
-        nodes = [node for node in graph.nodes if not isinstance(node.op, Weight)]
-        graphs.append(Graph(graph.name, [*constants, *graph.params[:n]], nodes, graph.results))
-    return [*traced.values(), *(arrays.get(op.key, op.data) for op in weights.values())], graphs
-
-
-def _identity(op: Weight) -> tuple[str, int]:
-    """Outside of a trace each function numbers its arrays by itself, so that a key alone does not tell them apart."""
-    return op.key, id(op.data)
-
-
-def _arrays_by_key() -> dict[str, Any]:
-    """The captured arrays of the trace that is open now, as they were given, by weight key."""
-    trace = active_trace()
-    return {} if trace is None else {key: given for key, given, _ in trace.root.arrays.values()}
+        constants += [own.get(key) or Value(type_of(array)) for key, array in arrays.items()]
+        closed.append(Graph(graph.name, [*constants, *graph.params[:n]], nodes, graph.results))
+    return [*traced.values(), *arrays.values()], closed
 
 
 def _arrays(tree: Any) -> tuple[list[Any], TreeDef]:

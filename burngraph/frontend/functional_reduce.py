@@ -128,21 +128,25 @@ def mean(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     return astype(_mean(x, axis, keepdims), dtype)
 
 
-def _mean(x: Any, axis: Axes, keepdims: bool) -> Any:
-    return divide(_reduced(Sum, x, axis, keepdims, "mean"), float(_count("mean", x, axis)))
+def _mean(x: Any, axis: Axes, keepdims: bool, function: str = "mean") -> Any:
+    return divide(_reduced(Sum, x, axis, keepdims, function), float(_count(function, x, axis)))
 
 
 def var(x: Any, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Any:
     """Mean square distance from the mean, with count - correction (at least 0) as divisor; in f32 for integers."""
+    return _var("var", x, axis, keepdims, correction)
+
+
+def _var(function: str, x: Any, axis: Axes, keepdims: bool, correction: float) -> Any:
     x, dtype = _widened(x)
-    squares = square(subtract(x, _mean(x, axis, keepdims=True)))
-    divisor = float(_count("var", x, axis) - correction)
-    return astype(divide(_reduced(Sum, squares, axis, keepdims, "var"), divisor if divisor > 0 else 0.0), dtype)
+    squares = square(subtract(x, _mean(x, axis, True, function)))
+    divisor = float(_count(function, x, axis) - correction)
+    return astype(divide(_reduced(Sum, squares, axis, keepdims, function), divisor if divisor > 0 else 0.0), dtype)
 
 
 def std(x: Any, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Any:
     """Square root of var. Where all entries are equal it is 0, and so is its derivative."""
-    squares = var(x, axis, keepdims, correction)
+    squares = _var("std", x, axis, keepdims, correction)
     is_zero = equal(squares, 0)
     return where(is_zero, 0.0, sqrt(where(is_zero, 1.0, squares)))
 

@@ -227,18 +227,17 @@ def install_tracer_class(tracer_class: type[TracedValue]) -> None:
 class Trace:
     """One graph being recorded.
 
-    root       the outermost trace around it, which numbers captured arrays
+    outer      the trace around it, which holds the arrays that it captures; None if it does so itself
     captured   traced values of outer traces that were used inside, in order of first use
     """
 
     def __init__(self, name: str, outer: "Trace | None") -> None:
         self.builder = Builder(name)
-        self.root = self if outer is None else outer.root
+        self.outer = outer
         self.captured: list[TracedValue] = []
         self._captured_values: dict[Value, Value] = {}
-        self._weights: dict[str, Value] = {}
-        # id of a captured array -> (its key, the array as given, as it was then); the second keeps the id alive
-        self.arrays: dict[int, tuple[str, Any, Any]] = {}
+        # id of a captured array -> (the array, whose id this keeps its own, and the traced value that stands for it)
+        self._arrays: dict[int, tuple[Any, TracedValue]] = {}
 
     def tracer(self, value: Value) -> Any:
         return _tracer_class(self, value)
@@ -267,13 +266,22 @@ class Trace:
     def _capture_array(self, x: Any) -> Value:
         if isinstance(x, np.generic):  # a NumPy scalar has a dtype and is not weak, but no more identity than a number
             return self.builder(Splat(x.item(), numpy_type_of(np.asarray(x))))
-        arrays = self.root.arrays
-        if id(x) not in arrays:
-            arrays[id(x)] = (f"captured.{len(arrays)}", x, _evaluator.frozen(x))
-        key, _, array = arrays[id(x)]
-        if key not in self._weights:
-            self._weights[key] = self.builder(Weight(key, _evaluator.type_of(array), array))
-        return self._weights[key]
+        return self._array(x)._value if self.outer is None else self._capture_traced(self._array(x))
+
+    def _array(self, x: Any) -> TracedValue:
+        """The traced value that stands for a concrete array in the outermost trace, which alone has weights.
+
+        The key of a weight says which array it is among those of one trace. So a graph that may come to stand in another
+        trace takes them as operands.
+        """
+        if self.outer is not None:
+            self.outer.builder.source = self.builder.source
+            return self.outer._array(x)
+        if id(x) not in self._arrays:
+            array = _evaluator.frozen(x)
+            value = self.builder(Weight(f"captured.{len(self._arrays)}", _evaluator.type_of(array), array))
+            self._arrays[id(x)] = (x, self.tracer(value))
+        return self._arrays[id(x)][1]
 
     def close(self) -> None:
         """Append the captured values of outer traces to the parameters, so that the graph is closed."""
@@ -286,10 +294,13 @@ _active: ContextVar[tuple[Trace, ...]] = ContextVar("burngraph_active_traces", d
 
 
 @contextmanager
-def recording(name: str) -> Iterator[Trace]:
-    """Make a new trace the innermost active one inside the `with` block."""
+def recording(name: str, holds_arrays: bool = False) -> Iterator[Trace]:
+    """Make a new trace the innermost active one inside the `with` block.
+
+    holds_arrays   whether the arrays that it captures are weights in it although there is a trace around it
+    """
     stack = _active.get()
-    trace = Trace(name, stack[-1] if stack else None)
+    trace = Trace(name, stack[-1] if stack and not holds_arrays else None)
     token = _active.set((*stack, trace))
     try:
         yield trace

@@ -100,15 +100,17 @@ def trace_graph(
     name: str,
     kinds: Sequence[ParamKind] | None = None,
     param_names: Sequence[str | None] | None = None,
+    holds_arrays: bool = False,
 ) -> TracedGraph:
     """Run `fn` on one traced value per spec and record its graph.
 
-    A traced value of an outer trace becomes a further parameter; a concrete array becomes a weight "captured.N"; a Python
-    number that is returned becomes an array of rank 0.
+    A traced value of an outer trace becomes a further parameter, and so does a concrete array, which becomes a weight
+    "captured.N" of the outermost trace; if there is no other, or with `holds_arrays`, that is this one. A Python number that
+    is returned becomes an array of rank 0.
 
     Raises   TraceError   `fn` used a traced value for what has no meaning in a graph, or returned no arrays
     """
-    with recording(re.sub(r"\W", "", name) or "fn") as trace:
+    with recording(re.sub(r"\W", "", name) or "fn", holds_arrays) as trace:
         names = param_names if param_names is not None else [None] * len(specs)
         all_kinds = kinds if kinds is not None else [ParamKind.DATA] * len(specs)
         params = [
@@ -234,7 +236,7 @@ def trace(fn: Callable[..., Any], *examples: Any, name: str | None = None) -> Gr
             )
         )
 
-    traced = trace_graph(on_tracers, specs, name or getattr(fn, "__name__", type_name(fn)), None, names)
+    traced = trace_graph(on_tracers, specs, name or getattr(fn, "__name__", type_name(fn)), None, names, True)
     if traced.captured:
         raise located(
             TraceError(

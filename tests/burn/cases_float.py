@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from tests.burn.cases_float_image import CASES as IMAGE
+from tests.burn.cases_float_quantize import CASES as QUANTIZE
 from tests.burn.cases_numeric import KEY, random_numbers
 from tests.burn.harness import FLOATS, INTS, SPECIAL, Case, T
 
@@ -161,4 +163,6 @@ CASES = [
         )
         for distribution in (("Default",), ("Uniform", -20.0, 90.0), ("Bernoulli", 0.3), ("Normal", 3.0, 20.0))
     ),
+    *IMAGE,
+    *QUANTIZE,
 ]

@@ -3,11 +3,19 @@
 Operand and attribute names are Burn's. docs/burn.md lists all of Burn's operations, those that need nothing from here too.
 """
 
-from burngraph.frontend.burn import activation, base, distributed, module, numeric
+from burngraph.frontend.burn import activation, base, distributed, module, module_fft, numeric
 from burngraph.frontend.burn.activation import *  # noqa: F403
 from burngraph.frontend.burn.base import *  # noqa: F403
 from burngraph.frontend.burn.distributed import *  # noqa: F403
 from burngraph.frontend.burn.module import *  # noqa: F403
+from burngraph.frontend.burn.module_fft import *  # noqa: F403
 from burngraph.frontend.burn.numeric import *  # noqa: F403
 
-__all__ = [*activation.__all__, *base.__all__, *distributed.__all__, *module.__all__, *numeric.__all__]
+__all__ = [
+    *activation.__all__,
+    *base.__all__,
+    *distributed.__all__,
+    *module.__all__,
+    *module_fft.__all__,
+    *numeric.__all__,
+]

@@ -4,15 +4,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from burngraph.errors import ShapeError
-from burngraph.frontend.functional_conv import conv_transpose1d, conv_transpose2d, conv_transpose3d, per_axis
+from burngraph.errors import DTypeError, ShapeError
+from burngraph.frontend.functional_attention import scaled_dot_product_attention
+from burngraph.frontend.functional_conv import conv_transpose1d, conv_transpose2d, conv_transpose3d, floats, per_axis
 from burngraph.frontend.functional_create import zeros
-from burngraph.frontend.functional_elementwise import add, less, where
-from burngraph.frontend.functional_shape import astype, pad, reshape, sliced
+from burngraph.frontend.functional_elementwise import add, less, logical_not, where
+from burngraph.frontend.functional_shape import astype, pad, reshape, sliced, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.scatter import ScatterAlong
 
-__all__ = ["conv_transpose", "max_pool_backward"]
+__all__ = ["attention", "conv_transpose", "max_pool_backward"]
 
 
 def conv_transpose(
@@ -34,6 +35,7 @@ def conv_transpose(
 
     Raises    ShapeError   x has not 1 to 3 spatial axes, other shapes do not fit, or nothing is left
     """
+    x, weight, bias = floats(x, weight, bias)
     n = type_of(x).rank - 2
     if not 1 <= n <= 3:
         raise located(ShapeError(f"conv_transpose: x is {type_of(x)}, must be [N, C, *S] with 1 to 3 spatial axes"))
@@ -59,14 +61,46 @@ def max_pool_backward(x: Any, grad: Any, indices: Any) -> Any:
 
     indices   integers [N, C, *S'], as a maximum pool gives them: row-major in S. One out of range, also -1, is dropped
 
-    Raises    ShapeError   x and grad differ in N or C, or grad and indices differ
+    Raises    ShapeError   x and grad differ in N or C, or grad and indices differ;   DTypeError   indices are not integers
     """
+    x, grad, indices = tensor(x), tensor(grad), tensor(indices)
     a, g, i = type_of(x), type_of(grad), type_of(indices)
     if a.rank < 3 or g.rank != a.rank or g.shape[:2] != a.shape[:2] or i.shape != g.shape:
         listed = (f"x: {a}", f"grad: {g}", f"indices: {i}")
         raise located(ShapeError("max_pool_backward: takes x [N, C, *S], and grad and indices [N, C, *S']", *listed))
+    if not i.dtype.is_integer:
+        raise located(DTypeError(f"max_pool_backward: indices are {i}, not integers"))
     plane, lead = math.prod(a.shape[2:]), a.shape[:2]
     places = reshape(astype(indices, "int64"), (*lead, math.prod(g.shape[2:])))
     places = where(less(places, 0), plane, places)  # a negative index would count from the end
     found = apply(ScatterAlong(2, "add"), zeros((*lead, plane), g.dtype), places, reshape(grad, type_of(places).shape))
     return reshape(found, a.shape)
+
+
+def attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any = None,
+    attn_bias: Any = None,
+    scale: float | None = None,
+    softcap: float | None = None,
+    is_causal: bool = False,
+) -> Any:
+    """bg.scaled_dot_product_attention, but for the mask's meaning, and with a bias beside it.
+
+    query       [..., Lq, D]
+    key, value  [..., Lk, D] and [..., Lk, Dv]
+    mask        bool, True where a key is hidden; broadcasts to [..., Lq, Lk]
+    attn_bias   added to the scaled and capped products
+    is_causal   query i sees keys up to i + Lk - Lq, so that the last query sees all
+    returns     [..., Lq, Dv]; zeros for a query from which all keys are hidden
+
+    Raises      ShapeError   the operands do not fit
+    """
+    if mask is None:
+        seen = attn_bias
+    else:
+        seen = logical_not(mask) if attn_bias is None else where(mask, -math.inf, attn_bias)
+    causal = "lower_right" if is_causal else False
+    return scaled_dot_product_attention(query, key, value, seen, is_causal=causal, scale=scale, softcap=softcap)
