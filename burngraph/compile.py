@@ -5,7 +5,7 @@ import inspect
 import os
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import mlx.core as mx
@@ -141,6 +141,9 @@ class Program:
         if self._arguments is not None:
             args, kwargs = arrays_among(self._arguments, args, kwargs, graph.name), {}
         _check(graph, args, kwargs)
+        inside = next((op for node in graph.nodes for each in node.op.graphs() for op in _weights(each)), None)
+        if inside is not None:  # its key may stand for another array here
+            raise InputError(f"@{graph.name} has weight {inside.key!r} inside a nested graph", "make it an operand of the op")
         rest = iter(args)
         now: dict[Value, Any] = {}
         for param, kind in zip(graph.params, graph.kinds, strict=True):
@@ -228,7 +231,8 @@ class Program:
             return fn(*args, **kwargs, **static)
 
         names = [path for path, flag in zip(leaf_names(fn, tree), is_tensor, strict=True) if flag]
-        traced = trace_graph(on_tracers, types, name=getattr(fn, "__name__", "f"), param_names=names)
+        name = getattr(fn, "__name__", "f")
+        traced = trace_graph(on_tracers, types, name, param_names=names, holds_arrays=True)
         captured = [EVALUATOR.as_array(x) for x in traced.captured]
         given = Arguments(tree, tuple(None if flag else (x,) for x, flag in zip(leaves, is_tensor, strict=True)))
         return self._build(traced.graph, captured, traced.out_tree, [*arrays, *captured], given)
@@ -239,7 +243,7 @@ class Program:
         stages = run_pipeline(whole, self._passes)
         final = stages[-1][1]
         lowered = lower(final, self._target)
-        data = {n.op.key: n.op.data for n in final.nodes if isinstance(n.op, Weight) and n.op.data is not None}
+        data = {op.key: op.data for op in _weights(final) if op.data is not None}
         data.update(self._weights)
         missing = [key for key in lowered.weights if key not in data]
         if missing:
@@ -265,7 +269,7 @@ class Program:
 
     def _missing_weights(self, graph: Graph) -> bool:
         keys = [p.name for p, kind in zip(graph.params, graph.kinds, strict=True) if kind is ParamKind.WEIGHT]
-        keys += [n.op.key for n in graph.nodes if isinstance(n.op, Weight) and n.op.data is None]
+        keys += [op.key for op in _weights(graph) if op.data is None]
         return any(key not in self._weights for key in keys)
 
     def _entry(self) -> Entry:
@@ -332,8 +336,8 @@ class Program:
         entry = self._entry()
         if entry.captured:
             raise InputError("save: the program reads values of an outer trace", "pass them as arguments")
-        keys = _weight_keys(entry.graph)
-        data = {n.op.key: n.op.data for n in entry.graph.nodes if isinstance(n.op, Weight)} | dict(self._weights)
+        keys = weight_keys(entry.graph)
+        data = {op.key: op.data for op in _weights(entry.graph)} | dict(self._weights)
         weights = {key: EVALUATOR.as_array(data[key]) for key in keys}
         write_program(path, Stored(entry.graph, weights, entry.arguments, entry.out_tree))
 
@@ -398,9 +402,19 @@ def _target(target: Target | str | None) -> Target:
     return chosen
 
 
-def _weight_keys(graph: Graph) -> list[str]:
+def weight_keys(graph: Graph) -> list[str]:
+    """The keys of its weights, parameters first."""
     params = [p.name or "" for p, kind in zip(graph.params, graph.kinds, strict=True) if kind is ParamKind.WEIGHT]
-    return params + [n.op.key for n in graph.nodes if isinstance(n.op, Weight)]
+    return params + [op.key for op in _weights(graph)]
+
+
+def _weights(graph: Graph) -> Iterator[Weight]:
+    """The weights of `graph` and of the graphs nested in it."""
+    for node in graph.nodes:
+        if isinstance(node.op, Weight):
+            yield node.op
+        for nested in node.op.graphs():
+            yield from _weights(nested)
 
 
 def _weak_method(fn: Callable[..., Any], reference: weakref.ref[Any]) -> Callable[..., Any]:

@@ -9,9 +9,9 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from burngraph.errors import DTypeError, InputError, ShapeError
-from burngraph.frontend.arguments import FlatCall
-from burngraph.frontend.recording import active_trace, apply_several, evaluator, is_tensor, located, type_of
-from burngraph.frontend.trees import TreeDef, flatten, unflatten
+from burngraph.frontend.arguments import FlatCall, matching_leaves
+from burngraph.frontend.recording import active_trace, apply_several, evaluator, located
+from burngraph.frontend.trees import TreeDef, unflatten
 from burngraph.ir.builder import inline
 from burngraph.ir.graph import Graph
 from burngraph.ir.ops.constant import Splat
@@ -85,6 +85,7 @@ def value_and_grad(
     """A function that returns `fn`'s value and the gradient of its scalar loss.
 
     argnums    positions of the arguments to differentiate, trees of float arrays; 0 if neither these nor `argnames` are given
+               The gradient by a complex array is dL/d(re) - i dL/d(im), the conjugate of PyTorch's
     argnames   keyword arguments to differentiate
     has_aux    `fn` returns (loss, auxiliary results); the value is then that pair
 
@@ -92,7 +93,7 @@ def value_and_grad(
                (those, {name: gradient}) when `argnames` are given, as mx.value_and_grad does
 
     Raises     ShapeError   the loss is not of rank 0
-               DTypeError   the loss or a differentiated leaf is not a float
+               DTypeError   the loss is not a real float, or a differentiated leaf not a float or complex array
 
     >>> bg.value_and_grad(lambda p, x: bg.sum(p["w"] * x))({"w": mx.array([2.0])}, mx.array([5.0]))
     (array(10, dtype=float32), {'w': array([5], dtype=float32)})
@@ -148,8 +149,9 @@ def _check_loss(graph: Graph, fn: Callable[..., Any]) -> None:
     if loss is None or loss.shape != ():
         way_out = "reduce it, for example with bg.mean or bg.sum"
         raise located(ShapeError(f"gradient of {name}: its loss is {loss}, not a scalar", way_out))
-    if not loss.dtype.is_inexact:
-        raise located(DTypeError(f"gradient of {name}: its loss is {loss}, not a float"))
+    if loss.dtype.kind != "float":
+        way_out = "take bg.real or bg.abs of it" if loss.dtype.is_inexact else "convert it with astype"
+        raise located(DTypeError(f"gradient of {name}: its loss is {loss}, not a float", way_out))
 
 
 def _check_differentiable(graph: Graph, wrt: Sequence[int]) -> None:
@@ -185,13 +187,19 @@ def grad(
 def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """`fn(*primals)` and its derivative along `tangents`, trees of the same shapes and dtypes as the primals.
 
+    primals, tangents   tuples or lists with an entry per argument of `fn`; None as a tangent stands for zero
+
     A result of integer or bool dtype has a zero tangent of its own dtype.
 
     Raises   DTypeError   a leaf of a primal is not an array
+             InputError, ShapeError, DTypeError   the tangents do not fit the primals
 
     >>> bg.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (array(6, dtype=float32), array(3, dtype=float32))
     """
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple | list):
+            raise located(InputError(f"jvp: {name} must be a tuple with an entry per argument, not {type(given).__name__}"))
     traced = _trace_primals("jvp", fn, tuple(primals))
     wrt, chosen = _exact_tangents("jvp", traced, tuple(tangents))
     results = apply_graph(push_forward(traced.graph, wrt), [*traced.arguments, *chosen])
@@ -229,7 +237,7 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
     """`fn(*primals)` and the function from cotangents of its result to cotangents of the primals, as a tuple of trees.
 
     `fn` is computed once, here; pulling back reads what was kept from it. The cotangent of a result of integer or bool
-    dtype, of its own dtype, is not read, and a primal of such a dtype has zeros.
+    dtype, of its own dtype, is not read, and a primal of such a dtype has zeros. None as a cotangent stands for zero.
 
     Raises   DTypeError   a leaf of a primal is not an array
 
@@ -245,7 +253,7 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
     computed = apply_graph(split.primal, traced.arguments)
 
     def pull_back(cotangents: Any) -> tuple[Any, ...]:
-        given = _tensors_of("vjp", "cotangent", types, cotangents)
+        given = _tensors_of("vjp: cotangents", traced.out_tree, types, cotangents)
         seeds = [c for c, t in zip(given, types, strict=True) if t.dtype.is_inexact]
         gradients = dict(zip(wrt, apply_graph(reverse, [*computed[n:], *seeds]), strict=True))
         return tuple(
@@ -264,7 +272,8 @@ def _exact_params(traced: _Traced) -> list[int]:
 def _exact_tangents(transform: str, traced: _Traced, tangents: tuple[Any, ...]) -> tuple[list[int], list[Any]]:
     """The parameters that have tangents, and their tangents among those given for all."""
     params = [i for own in traced.positions for i in own]
-    given = _tensors_of(transform, "tangent", [traced.graph.params[i].type for i in params], list(tangents))
+    types = [traced.graph.params[i].type for i in params]
+    given = _tensors_of(f"{transform}: tangents", TreeDef("tuple", tuple(traced.in_trees)), types, tangents)
     wrt = _exact_params(traced)
     return wrt, [t for i, t in zip(params, given, strict=True) if i in wrt]
 
@@ -278,15 +287,7 @@ def _zeros(type: TensorType) -> Any:
     return apply_several(Splat(0, type))[0]
 
 
-def _tensors_of(transform: str, what: str, types: Sequence[TensorType], given: Any) -> list[Any]:
-    """The leaves of `given`, which must be of `types`; a Python number serves where the rank is 0."""
-    leaves = flatten(given)[0]
-    if len(types) != len(leaves):
-        raise located(InputError(f"{transform}: {len(types)} {what}s expected, got {len(leaves)}"))
-    for index, (type, leaf) in enumerate(zip(types, leaves, strict=True)):
-        if isinstance(leaf, bool | int | float | complex) and not is_tensor(leaf) and type.shape == ():
-            leaves[index] = apply_several(Splat(leaf, type))[0]
-        elif not is_tensor(leaf) or type_of(leaf) != type:
-            found = type_of(leaf) if is_tensor(leaf) else leaf.__class__.__name__
-            raise located(ShapeError(f"{transform}: {what} {index} is {found}, must be {type}"))
-    return leaves
+def _tensors_of(what: str, tree: TreeDef, types: Sequence[TensorType], given: Any) -> list[Any]:
+    """The leaves of `given`, of the shape of `tree`, which must be of `types`; zeros where it has None."""
+    found = matching_leaves(what, tree, types, given)
+    return [_zeros(type) if leaf is None else leaf for type, leaf in zip(types, found, strict=True)]

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import mlx.core as mx
 import numpy as np
 import pytest
 
@@ -86,6 +87,39 @@ def test_dump_writes_text_and_weights_that_run_alike(tmp_path, capsys):
     assert capsys.readouterr().out == expected
 
 
+SCALED = """graph @f(%x: f32[2], %layer_1.w: weight(key="layer 1.w") f32[2]) -> f32[2] {
+  %0: f32[2] = mul(%x, %layer_1.w)
+  return %0
+}
+"""
+
+
+def test_weights_that_are_parameters_are_read_from_beside_the_text(tmp_path, capsys):
+    path = tmp_path / "net.bg"
+    path.write_text(SCALED)
+    assert main(["run", str(path)]) == 2
+    assert "has the weight 'layer 1.w', whose data belongs in" in capsys.readouterr().err
+    mx.save_safetensors(str(tmp_path / "net.safetensors"), {"layer 1.w": mx.array([3.0, 3.0]), "unused": mx.array([1.0])})
+    np.save(tmp_path / "x.npy", np.array([5.0, 5.0], np.float32))
+    given = ["--input", f"x={tmp_path / 'x.npy'}"]
+    assert main(["run", str(path), *given]) == 0
+    assert "15" in capsys.readouterr().out
+    assert main(["bench", str(path), *given, "--rounds", "1", "--json"]) == 0
+    copy = tmp_path / "copy.bg"
+    assert main(["dump", str(path), "--output", str(copy)]) == 0
+    capsys.readouterr()
+    assert copy.read_text().strip() == SCALED.strip()
+    assert main(["run", str(copy), *given]) == 0
+    assert "15" in capsys.readouterr().out
+
+
+def test_what_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path, text_file, capsys):
+    (tmp_path / "net.bg").mkdir()  # a file cannot replace it, whoever runs this
+    assert main(["dump", text_file, "--output", str(tmp_path / "net.bg")]) == 2
+    assert capsys.readouterr().err.startswith(f"burngraph: InputError: --output {tmp_path / 'net.bg'}: ")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["net.bg", "relu.bg"]
+
+
 def test_output_in_a_missing_folder_writes_nothing(tmp_path, text_file, capsys):
     assert main(["dump", text_file, "--output", str(tmp_path / "no" / "net.bg")]) == 2
     assert "must be NAME.bg in a folder that exists" in capsys.readouterr().err
@@ -117,6 +151,9 @@ def wrong_key(x):
 
 def tree(params):
     return params["a"][0] * 2
+
+def by_keyword(x, *, factor):
+    return x * factor
 
 def inputs():
     return {"params": {"a": [np.ones(3, "float32")]}}
@@ -172,6 +209,7 @@ def test_options_and_models_at_fault_exit_2(arguments, message, model_file, caps
         ["{file}", "--input", "x=f32[2,3]", "--input", "k=f32[3]"],
         ["{file}:program", "--input", "x=f32[3]"],
         ["{file}:tree"],
+        ["{file}:by_keyword", "--input", "x=f32[3]", "--input", "factor=f32[3]"],
     ],
 )
 def test_defaults_programs_trees_and_long_dtypes(arguments, model_file, capsys):

@@ -330,6 +330,7 @@ def test_fori_loop():
     x = mx.array(1.5)
     close((f(x), bg.grad(f)(x), bg.grad(bg.grad(f))(x)), (g(x), bg.grad(g)(x), bg.grad(bg.grad(g))(x)))
     assert bg.fori_loop(5, 2, lambda i, c: c * 2, mx.array(3)).item() == 3
+    close(bg.grad(lambda x: bg.fori_loop(np.int64(2), np.int64(5), lambda i, c: c * x + i, x))(x), bg.grad(g)(x))
     traced = bg.compile(lambda n, x: bg.fori_loop(2, n, lambda i, c: c * x + i, x), verify=True)
     close(traced(mx.array(5), x), g(x))
     close(bg.jvp(lambda x: bg.fori_loop(2, mx.array(5), lambda i, c: c * x + i, x), (x,), (x,))[1], bg.grad(g)(x) * x)

@@ -244,14 +244,63 @@ def test_checks_name_the_users_line_and_look_through_derivatives_and_composites(
         loss(x, np.array([0, 1, 3, 2], "int32"))
 
 
-def test_checks_look_into_checkpoints_and_refuse_what_they_cannot_look_into() -> None:
+def stepping(x, i):
+    """Adds up rows: in each step one row, or in an inner loop the same row twice."""
+
+    def step(c, k):
+        twice = lambda c: bg.scan(lambda d, n: (d + x[n], None), c, bg.stack([k, k]))[0]  # noqa: E731
+        return bg.cond(k > 0, twice, lambda c: c + x[k - 1], c), x[k, 0]
+
+    return bg.scan(step, x[0], i)
+
+
+def test_checks_look_into_checkpoints_branches_and_loops() -> None:
     x, i = np.ones((4, 3), "float32"), np.array([7], "int32")
     remade = bg.compile(bg.grad(lambda x, i: bg.checkpoint(lambda x: bg.sum(x[i] ** 2))(x)), checks=True)
     with pytest.raises(IndexRangeError, match="take: index 7"):
         remade(x, i)
-    branched = bg.compile(lambda x, i: bg.cond(x[0, 0] > 0, lambda x: x[i], lambda x: x[i] * 2, x), checks=True)
-    with pytest.raises(InputError, match=r"checks=True cannot look into cond(.|\n)*test_index_safety.py"):
+    branched = bg.compile(lambda x, i: bg.cond(x[0, 0] > 0, lambda x: x[i], lambda x: x[i + 1] * 2, x), checks=True)
+    with pytest.raises(IndexRangeError, match=r"take: index 7(.|\n)*test_index_safety.py"):
         branched(x, i)
+    with pytest.raises(IndexRangeError, match="take: index 8"):
+        branched(-x, i)
+    branched(-x, i - 5)
+    for function in (stepping, bg.value_and_grad(lambda x, i: bg.sum(stepping(x, i)[0]))):
+        looped, plain = bg.compile(function, checks=True, verify=True), bg.compile(function)
+        good = np.array([3, 0, 1], "int32")
+        for a, b in zip(looped(x, good), plain(x, good), strict=True):
+            np.testing.assert_array_equal(np.array(a), np.array(b))
+        with pytest.raises(IndexRangeError, match="index 5"):  # that of the first step that has a bad one
+            looped(x, np.array([1, 5, 6], "int32"))
+        with pytest.raises(IndexRangeError, match="index -6"):
+            looped(x, np.array([1, 2, -5], "int32"))
+
+
+def test_checks_of_a_loop_start_with_its_first_step_and_need_one() -> None:
+    x, i = np.ones((4, 3), "float32"), np.array([1, 5, 6], "int32")
+    last_first = bg.compile(lambda x, i: bg.scan(lambda c, k: (c + x[k], None), x[0], i, reverse=True)[0], checks=True)
+    with pytest.raises(IndexRangeError, match="take: index 6"):
+        last_first(x, i)
+    last_first(x, i[:0])
+
+
+def test_indices_of_a_loop_that_counts_are_proved() -> None:
+    x = np.ones((4, 3), "float32")
+    program = bg.compile(lambda x: bg.fori_loop(0, 4, lambda i, c: c + x[i], x[0]), checks=True)
+    np.testing.assert_array_equal(np.array(program(x)), [5.0, 5.0, 5.0])
+    assert len(program.ir().results) == 1 and "minimum" not in program.source and "clip" not in program.source
+    with pytest.raises(IndexRangeError, match="take: index 4"):
+        bg.compile(lambda x: bg.fori_loop(0, 5, lambda i, c: c + x[i], x[0]), checks=True)(x)
+    carried = bg.compile(lambda x, i: bg.scan(lambda c, _: (c[::-1], x[c[0]]), i, length=2)[1], checks=True)
+    with pytest.raises(IndexRangeError, match="take: index 9"):  # a carried value starts as one operand and goes on as others
+        carried(x, np.array([0, 9], "int32"))
+
+
+def test_checks_refuse_a_while_that_indexes() -> None:
+    x, i = np.ones((4, 3), "float32"), np.array([1], "int32")
+    program = bg.compile(lambda x, i: bg.while_loop(lambda c: c[0, 0] < 3, lambda c: c + x[i], x), checks=True)
+    with pytest.raises(InputError, match=r"checks=True cannot look into while(.|\n)*test_index_safety.py"):
+        program(x, i)
 
 
 def test_checks_give_the_same_results_and_cost_nothing_where_indices_are_proved() -> None:

@@ -70,6 +70,28 @@ def test_gradient_with_respect_to_integers_is_refused():
         bg.grad(lambda i: bg.sum(i.astype("float32")))(mx.array([1, 2]))
 
 
+def test_a_complex_loss_is_refused():
+    with pytest.raises(DTypeError, match=r"its loss is c64\[\], not a float\n  take bg.real or bg.abs of it"):
+        bg.grad(lambda x: bg.sum(x.astype("complex64")))(mx.ones((2,)))
+
+
+def test_tangents_and_cotangents_fit_the_tree_or_are_zero_for_none():
+    f = lambda p, y: {"a": p["a"] * y, "b": p["b"]}  # noqa: E731
+    p, y, one = {"a": mx.array(2.0), "b": mx.array([1, 2])}, mx.array(3.0), mx.array(1.0)
+    _, dot = bg.jvp(f, (p, y), (None, one))
+    assert (dot["a"].item(), dot["b"].tolist()) == (2.0, [0, 0])
+    _, pull_back = bg.vjp(f, p, y)
+    (bar, y_bar), none = pull_back({"a": one, "b": None}), pull_back(None)
+    assert (bar["a"].item(), bar["b"].tolist(), y_bar.item(), none[1].item()) == (3.0, [0, 0], 2.0, 0.0)
+    for wrong in ({"a": one, "c": p["b"]}, (one, p["b"]), [one, p["b"]], {"a": one}):
+        with pytest.raises(InputError, match=r"vjp: cotangents: the tree must be(.|\n)*test_transforms.py"):
+            pull_back(wrong)
+        with pytest.raises(InputError, match="jvp: tangents: the tree must be"):
+            bg.jvp(f, (p, y), (wrong, one))
+    with pytest.raises(InputError, match="jvp: tangents must be a tuple with an entry per argument, not array"):
+        bg.jvp(lambda x: x, (mx.ones((1,)),), mx.ones((1,)))
+
+
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
 def test_a_captured_array_keeps_its_dtype(dtype):
     w = mx.array([1.5, 2.0]).astype(getattr(mx, dtype))

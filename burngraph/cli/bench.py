@@ -28,9 +28,10 @@ def bench(arguments: Namespace) -> None:
     """Time the compiled program, the traced one with each op's own transposes, and the function op by op, interleaved."""
     if arguments.rounds < 1:
         raise InputError(f"--rounds {arguments.rounds}: at least 1")
-    model, module = load(arguments.model)
+    model, module, weights = load(arguments.model)
     args, kwargs = (map_leaves(_on_device, tree) for tree in arguments_for(model, module, arguments.input))
-    compiled, transposed = compile(model), compile(model, passes=("inline-calls",))
+    compiled = compile(model, weights=weights)
+    transposed = compile(model, weights=weights, passes=("inline-calls",))
     callables: dict[str, Callable[[], Any]] = {
         "compiled": lambda: compiled(*args, **kwargs),
         "each op transposed": lambda: transposed(*args, **kwargs),

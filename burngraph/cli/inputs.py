@@ -12,7 +12,7 @@ import numpy as np
 
 from burngraph.cli.model import Model
 from burngraph.errors import BurngraphError, DTypeError, InputError
-from burngraph.ir.graph import Graph
+from burngraph.ir.graph import Graph, ParamKind
 from burngraph.ir.types import TensorType, as_dtype, type_of
 
 SPEC = re.compile(r"(\w+)\[((?:[0-9]+(?:\s*,\s*[0-9]+)*)?)\]")
@@ -39,9 +39,10 @@ def arguments_for(model: Model, module: ModuleType | None, specs: Sequence[str])
             raise InputError(f"--input {name} is given twice")
         given[name] = _array(name, text)
     if isinstance(model, Graph):
-        names = [p.name or str(i) for i, p in enumerate(model.params)]
+        params = [p for p, kind in zip(model.params, model.kinds, strict=True) if kind is not ParamKind.WEIGHT]
+        names = [p.name or str(i) for i, p in enumerate(params)]
         _check_names(given, names)
-        random = {n: _random(n, p.type) for n, p in zip(names, model.params, strict=True)}
+        random = {n: _random(n, p.type) for n, p in zip(names, params, strict=True)}
         return Call(tuple(({**random, **given})[name] for name in names), {})
     found = getattr(module, "inputs", None)
     return _call(inspect.signature(model), {**(_inputs(found) if callable(found) else {}), **given}, given)

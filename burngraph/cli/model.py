@@ -5,27 +5,34 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 
-from burngraph.compile import Program
+from burngraph.compile import Program, weight_keys
 from burngraph.errors import InputError
 from burngraph.ir.graph import Graph
-from burngraph.ir.ops.constant import Weight
 from burngraph.ir.text import parse
 
 Model = Callable[..., Any] | Graph
 
 
-def load(name: str) -> tuple[Model, ModuleType | None]:
-    """The function or graph that `name` means, and the module it came from, if any.
+class Loaded(NamedTuple):
+    """A function or graph, the module it came from, if any, and the data of a graph's weights by key."""
+
+    model: Model
+    module: ModuleType | None
+    weights: Mapping[str, Any]
+
+
+def load(name: str) -> Loaded:
+    """What `name` means.
 
     Raises   InputError   no such file, module or function
              ParseError   a .bg file that does not read
     """
     if name.endswith(".bg"):
-        return _text(Path(name)), None
+        return _text(Path(name))
     place, _, function = name.partition(":")
     module = _module(place, name)
     function = function or "model"
@@ -34,10 +41,10 @@ def load(name: str) -> tuple[Model, ModuleType | None]:
         raise InputError(f"{place} has no function {function!r}", f"name one: burngraph ... {place}:FUNCTION")
     if isinstance(found, Program):
         found = getattr(found, "__wrapped__", found)  # the command compiles it with options of its own
-    return found, module
+    return Loaded(found, module, {})
 
 
-def _text(path: Path) -> Graph:
+def _text(path: Path) -> Loaded:
     if not path.is_file():
         raise InputError(f"no file {path}")
     try:
@@ -45,12 +52,14 @@ def _text(path: Path) -> Graph:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text: {error}") from None
     beside = path.with_suffix(".safetensors")
-    graph = parse(text, filename=str(path), weights=_weights(beside))
-    for node in graph.nodes:
-        if isinstance(node.op, Weight) and node.op.data is None:
+    found = _weights(beside)
+    graph = parse(text, filename=str(path), weights=found)
+    keys = weight_keys(graph)
+    for key in keys:
+        if key not in found:
             why = "does not hold it" if beside.is_file() else "is missing"
-            raise InputError(f"{path} has the weight {node.op.key!r}, whose data belongs in {beside}, which {why}")
-    return graph
+            raise InputError(f"{path} has the weight {key!r}, whose data belongs in {beside}, which {why}")
+    return Loaded(graph, None, {key: found[key] for key in keys})
 
 
 def _weights(beside: Path) -> Mapping[str, Any]:

@@ -20,12 +20,12 @@ def run(arguments: Namespace) -> None:
     """Show dtype, shape, mean and range of each result; with --image, the class that the model's classify() gives."""
     if arguments.image is not None and arguments.input:
         raise InputError("--image and --input cannot be combined")
-    model, module = load(arguments.model)
+    model, module, weights = load(arguments.model)
     if arguments.image is not None:
         _classify(module, arguments)
         return
     call = arguments_for(model, module, arguments.input)
-    results, _ = flatten(compile(model)(*call.args, **call.kwargs))
+    results, _ = flatten(compile(model, weights=weights)(*call.args, **call.kwargs))
     table = Table("result", "type", "mean", "min", "max")
     for index, result in enumerate(results):
         array = np.array(result.astype(mx.float32))

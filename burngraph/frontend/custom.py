@@ -1,6 +1,7 @@
 """Functions that say how they are differentiated: stop_gradient, checkpoint, custom_vjp, custom_jvp."""
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import update_wrapper, wraps
@@ -57,7 +58,7 @@ _rules_traced: ContextVar[tuple["_CustomDerivative", ...]] = ContextVar("burngra
 _MAX_DEPTH = 2  # a rule that calls its own function would be traced for ever
 
 
-class _CustomDerivative:
+class _CustomDerivative(ABC):
     """A function with a derivative rule of its own.
 
     Where the rule calls the function again, that call has the rule once more; inside that one it is plain code.
@@ -115,12 +116,12 @@ class _CustomDerivative:
     def _wrong(self, what: str, *details: str) -> BurngraphError:
         return located(InputError(f"{self.transform} of {self.name}: {what}", *details))
 
-    def _is_defined(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def _is_defined(self) -> bool: ...
 
+    @abstractmethod
     def _op(self, call: FlatCall, primal: TracedGraph, complete: Complete, nondiff: list[Any]) -> tuple[Op, list[Any]]:
         """The op that stands for the call, and the captured values that follow the call's arrays as its operands."""
-        raise NotImplementedError
 
 
 class custom_vjp(_CustomDerivative):

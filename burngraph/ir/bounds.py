@@ -4,6 +4,7 @@ Indexing drops its guards where every index is proved in range. The proof is mad
 assert it, as text and files may come from strangers.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from burngraph.ir.ops.broadcast import Broadcast
 from burngraph.ir.ops.cast import Cast
 from burngraph.ir.ops.compare import Select
 from burngraph.ir.ops.constant import Constant, Iota, Splat
+from burngraph.ir.ops.control import Control
 from burngraph.ir.ops.index import GatherNd, Take, TakeAlong
 from burngraph.ir.ops.movement import Concat, Flip, Permute, Reshape, Slice
 from burngraph.ir.ops.reduce import ArgMax, ArgMin, Max, Min
@@ -35,14 +37,24 @@ def dtype_bounds(dtype: DType) -> Bounds:
     return int(info.min), int(info.max)
 
 
-def integer_bounds(graph: Graph) -> dict[Value, Bounds]:
-    """Bounds of every integer value of `graph`."""
-    found = {p: dtype_bounds(p.type.dtype) for p in graph.params if p.type.dtype.is_integer}
+def integer_bounds(graph: Graph, known: Mapping[Value, Bounds] | None = None) -> dict[Value, Bounds]:
+    """Bounds of every integer value of `graph`; `known` has those of some parameters, where the graph around gives them."""
+    found = {p: dtype_bounds(p.type.dtype) for p in graph.params if p.type.dtype.is_integer} | dict(known or {})
     for node in graph.nodes:
         for result in node.results:
             if result.type.dtype.is_integer:
                 found[result] = _bounds(node, result, found)
     return found
+
+
+def bounds_inside(op: Control, operands: Sequence[Value], found: Mapping[Value, Bounds]) -> dict[Value, Bounds]:
+    """Bounds of the parameters of nested graphs that are operands or slices of them; carried values have none."""
+    return {
+        graph.params[i]: found[operand]
+        for graph in op.graphs()
+        for i, operand in enumerate(operands[op.n_before :])
+        if operand in found and (i < op.count_constants() or op.is_sliced(i + op.n_before))
+    }
 
 
 def _bounds(node: Node, result: Value, found: dict[Value, Bounds]) -> Bounds:

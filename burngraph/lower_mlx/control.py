@@ -83,7 +83,7 @@ def write_scan(block: Any, node: Node) -> list[str]:
         ]
     index = block.fresh("i")
     outer = dict(zip(op.body.params, [*given[: op.n_constants], *carried], strict=False))
-    inner = block.nested(op.body, outer)
+    inner = block.nested(node, op.body, outer)
     read = inner.values_read() | set(op.body.results)
     step = [
         f"{inner.names[p]} = {x}[{index}]"
@@ -119,7 +119,7 @@ def write_cond(block: Any, node: Node) -> list[str]:
         for value, name in zip(graph.results, results, strict=True):
             if value in made:
                 targets.setdefault(value, name)  # the branch's own variable is the result's
-        inner = block.nested(graph, outer | targets)
+        inner = block.nested(node, graph, outer | targets)
         found = [inner.names[v] for v in graph.results]
         lines += [head, *indented((inner.lines(list(outer)) + _assigned(results, found)) or ["pass"])]
     return lines
@@ -132,11 +132,11 @@ def write_while(block: Any, node: Node) -> list[str]:
     names = [*given[: op.n_constants], *carried]
     lines = [f"{name} = {start}" for name, start in zip(carried, given[op.n_constants :], strict=True)]
     outer = dict(zip(op.cond.params, names, strict=True))
-    test = block.nested(op.cond, outer)
+    test = block.nested(node, op.cond, outer)
     before = test.lines(list(outer))
     goes_on = test.names[op.cond.results[0]]
     outer = dict(zip(op.body.params, names, strict=True))
-    inner = block.nested(op.body, outer)
+    inner = block.nested(node, op.body, outer)
     found = [inner.names[v] for v in op.body.results]
     step = inner.lines(list(outer)) + _assigned(carried, found) + _deleted(inner, op.body.results, outer)
     if not before:

@@ -263,15 +263,24 @@ def lower_conv_weight_grad(mx: Any, op: ConvWeightGrad, x: Any, y_bar: Any) -> A
     swap = (rank - 1, *range(1, rank - 1), 0)
     y, low, high, step = _cropped(mx, op, _known(x))
     per, out = x.shape[-1] // op.groups, y_bar.shape[-1] // op.groups
-    parts = []
-    for g in range(op.groups):
-        own, bar = (y, y_bar) if op.groups == 1 else (y[..., g * per : (g + 1) * per], y_bar[..., g * out : (g + 1) * out])
+
+    def product(own: Any, bar: Any, groups: int) -> Any:
         part = mx.conv_general(
-            mx.transpose(own, swap), mx.transpose(bar, swap), stride=op.dilation, padding=(list(low), list(high)),
-            kernel_dilation=op.stride, input_dilation=step,
+            own, mx.transpose(bar, swap), stride=op.dilation, padding=(list(low), list(high)),
+            kernel_dilation=op.stride, input_dilation=step, groups=groups,
         )[(slice(None), *(slice(0, k) for k in op.kernel))]  # fmt: skip
-        parts.append(mx.transpose(part, swap))
-    whole = parts[0] if op.groups == 1 else mx.concatenate(parts, axis=0)
+        return mx.transpose(part, swap)
+
+    if op.groups == 1:
+        whole = product(mx.transpose(y, swap), y_bar, 1)
+    elif rank <= 4:  # the batch of each group stands for the channels of that group
+        is_cropped = min((*op.pad_low, *op.pad_high)) < 0
+        size = op.padded_shape(x.shape[1:-1]) if is_cropped else x.shape[1:-1]
+        split = mx.transpose(y.reshape((x.shape[0], *size, op.groups, per)), (rank, *range(1, rank - 1), rank - 1, 0))
+        whole = product(split.reshape((per, *size, op.groups * x.shape[0])), y_bar, op.groups)
+    else:  # MLX has no groups in 3-D
+        cut = [(slice(g * per, (g + 1) * per), slice(g * out, (g + 1) * out)) for g in range(op.groups)]
+        whole = mx.concatenate([product(mx.transpose(y[..., a], swap), y_bar[..., b], 1) for a, b in cut], axis=0)
     return whole[(slice(None), *(slice(None, None, -1) for _ in op.kernel))] if op.flip else whole
 
 

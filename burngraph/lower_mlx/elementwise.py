@@ -11,6 +11,7 @@ from burngraph.ir.ops.functions import Erf, Relu, Sign, Trunc
 from burngraph.ir.ops.logic import BitwiseNot
 from burngraph.ir.ops.special import Exp2, Fmod, Hypot, Nextafter, Signbit
 from burngraph.ir.types import U64
+from burngraph.lower_mlx.integer import bounds_of
 from burngraph.lower_mlx.table import enter_names, lowers, mlx_dtype
 
 SAME_NAME = (
@@ -68,12 +69,6 @@ def is_float(mx: Any, dtype: Any) -> bool:
     return dtype in (mx.float16, mx.bfloat16, mx.float32, mx.float64)
 
 
-def _safe_divisor(mx: Any, y: Any) -> tuple[Any, Any]:
-    """-1 replaced by 1, and where it was: the least integer divided by -1 ends the process."""
-    minus = y == -1
-    return mx.where(minus, 1, y), minus
-
-
 def _is_signed(mx: Any, dtype: Any) -> bool:
     return dtype in (mx.int8, mx.int16, mx.int32, mx.int64)
 
@@ -92,11 +87,14 @@ def lower_fmod(mx: Any, op: Fmod, x: Any, y: Any) -> Any:
     if is_float(mx, x.dtype):
         size = mx.remainder(mx.abs(x), mx.abs(y))  # exact: nothing is added where both have one sign
         return mx.where(_has_minus(mx, x), -size, size)
-    if not _is_signed(mx, x.dtype):
+    low, _ = bounds_of(y)
+    if low > 0 and not _is_signed(mx, x.dtype):
         return mx.remainder(x, y)
-    safe, minus = _safe_divisor(mx, y)
-    found = mx.where(minus, 0, mx.remainder(x, safe))
-    return mx.where((found != 0) & ((found < 0) != (x < 0)), found - y, found)
+    safe = y if low > 0 else mx.maximum(y, 1) if low == 0 else mx.where((y == 0) | (y == -1), 1, y)
+    found = mx.remainder(x, safe)
+    if _is_signed(mx, x.dtype):
+        found = mx.where((found != 0) & ((found < 0) != (x < 0)), found - safe, found)
+    return found if low > 0 else mx.where(y == 0, x, found)
 
 
 @lowers(Hypot)
@@ -202,5 +200,7 @@ def lower_constant(mx: Any, op: Constant) -> Any:
 def lower_iota(mx: Any, op: Iota) -> Any:
     along = [1] * op.type.rank
     along[op.axis] = op.type.shape[op.axis]
-    counts = mx.arange(op.type.shape[op.axis], dtype=mlx_dtype(op.type.dtype))
+    is_counted = op.type.dtype.is_integer or op.type.dtype.kind == "float"
+    counts = mx.arange(op.type.shape[op.axis], dtype=mlx_dtype(op.type.dtype) if is_counted else mx.int32)
+    counts = counts if is_counted else counts.astype(mlx_dtype(op.type.dtype))
     return mx.broadcast_to(counts.reshape(tuple(along)), op.type.shape)

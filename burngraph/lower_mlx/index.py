@@ -92,7 +92,7 @@ def lower_add_along(mx: Any, op: AddAlong, updates: Any, indices: Any) -> Any:
     if 0 in shape or 0 in result:  # MLX refuses to scatter nothing
         return mx.zeros(result, dtype=updates.dtype)
     at = positions(mx, indices, op.size)
-    if shape[axis] == 1:  # one update in each row: nothing to add up
+    if shape[axis] == 1 and updates.dtype != mx.complex64:  # one update in each row: nothing to add up; c64 adds on Metal
         return mx.put_along_axis(mx.zeros(result, dtype=updates.dtype), at, updates, axis)
     wide = _accumulator(mx, updates.dtype)
     where = tuple(at if a == axis else counts(mx, shape, a) for a in range(len(shape)))

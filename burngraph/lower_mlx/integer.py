@@ -15,7 +15,8 @@ def lower_div(mx: Any, op: Div, x: Any, y: Any) -> Any:
     return x / y
 
 
-def _bounds(y: Any) -> tuple[int, int]:
+def bounds_of(y: Any) -> tuple[int, int]:
+    """The least and greatest entry that an integer operand of a rule can have."""
     return getattr(y, "bounds", None) or dtype_bounds(as_dtype(y.dtype))
 
 
@@ -24,7 +25,7 @@ def lower_floor_divide(mx: Any, op: FloorDivide, x: Any, y: Any) -> Any:
     dtype = as_dtype(x.dtype)
     if not dtype.is_integer:
         return mx.floor(x / y)
-    low, _ = _bounds(y)
+    low, _ = bounds_of(y)
     if low > 0:
         return x // y
     if low == 0:
@@ -37,7 +38,7 @@ def lower_floor_divide(mx: Any, op: FloorDivide, x: Any, y: Any) -> Any:
 def lower_remainder(mx: Any, op: Remainder, x: Any, y: Any) -> Any:
     if not as_dtype(x.dtype).is_integer:
         return mx.remainder(x, y)
-    low, _ = _bounds(y)
+    low, _ = bounds_of(y)
     if low > 0:
         return mx.remainder(x, y)
     if low == 0:
@@ -49,7 +50,7 @@ def lower_remainder(mx: Any, op: Remainder, x: Any, y: Any) -> Any:
 @lowers(LeftShift)
 def lower_left_shift(mx: Any, op: LeftShift, x: Any, y: Any) -> Any:
     width = 8 * as_dtype(x.dtype).bytes
-    low, high = _bounds(y)
+    low, high = bounds_of(y)
     if 0 <= low and high < width:
         return x << y
     inside = y < width if low >= 0 else (y >= 0) & (y < width)
@@ -60,7 +61,7 @@ def lower_left_shift(mx: Any, op: LeftShift, x: Any, y: Any) -> Any:
 def lower_right_shift(mx: Any, op: RightShift, x: Any, y: Any) -> Any:
     dtype = as_dtype(x.dtype)
     width = 8 * dtype.bytes
-    low, high = _bounds(y)
+    low, high = bounds_of(y)
     if 0 <= low and high < width:
         return x >> y
     inside = y < width if low >= 0 else (y >= 0) & (y < width)

@@ -8,9 +8,10 @@ from typing import Any
 import mlx.core
 
 from burngraph.errors import LoweringError
-from burngraph.ir.bounds import integer_bounds
-from burngraph.ir.builder import map_nested_graphs, rewrite
+from burngraph.ir.bounds import Bounds, bounds_inside, integer_bounds
+from burngraph.ir.builder import infer_types, map_nested_graphs, rewrite
 from burngraph.ir.collector import collector_paused
+from burngraph.ir.empty import known_results
 from burngraph.ir.graph import Graph, Node, ParamKind
 from burngraph.ir.op import Op
 from burngraph.ir.ops.broadcast import Broadcast
@@ -20,7 +21,7 @@ from burngraph.ir.ops.constant import Splat, Weight
 from burngraph.ir.ops.control_hoist import hoist_invariants
 from burngraph.ir.ops.pointwise import Elementwise
 from burngraph.ir.share import share_equal_nodes
-from burngraph.ir.target import CPU, METAL, Target
+from burngraph.ir.target import CPU, CUDA, METAL, Target
 from burngraph.ir.types import TensorType, as_dtype
 from burngraph.ir.value import Value
 from burngraph.lower_mlx import (
@@ -47,6 +48,7 @@ from burngraph.lower_mlx import (
 )
 from burngraph.lower_mlx.control import NestedRule, may_return_operands, takes_slices
 from burngraph.lower_mlx.elementwise import FOLDS_SCALARS
+from burngraph.lower_mlx.gaps import refuse_dtypes, refuse_functions
 from burngraph.lower_mlx.record import Recorded, RecordingMx, is_plain_name, literal, operand, statements
 from burngraph.lower_mlx.table import find_rule, mlx_dtype
 
@@ -93,9 +95,11 @@ class Lowered:
 
 
 def lower(graph: Graph, target: Target = CPU) -> Lowered:
-    """Emit and compile. Deterministic in graph and target. Raises LoweringError for an op without a form."""
+    """Emit and compile. Deterministic in graph and target. Raises LoweringError for what has no form on the target."""
     with collector_paused():
+        refuse_dtypes(graph, target)
         graph = inline_composites(graph, target)
+        refuse_dtypes(graph, target)
         emitter = _Emitter(graph, target)
         source = emitter.source()
     scope: dict[str, Any] = {}
@@ -104,15 +108,19 @@ def lower(graph: Graph, target: Target = CPU) -> Lowered:
 
 
 def inline_composites(graph: Graph, target: Target) -> Graph:
-    """Replace ops without a rule by their decompositions until every op has one."""
+    """Replace ops without a rule by their decompositions until every op has one, and what is known of empty arrays by that."""
 
     def rule(emit: Any, node: Node, operands: Any) -> Any:
-        if isinstance(node.op, Weight) or find_rule(node.op, target.name) is not None:
-            return None
-        out = node.op.decompose(emit, *operands)
-        return out
+        known = known_results(node.op, node.operand_types, [v.type for v in node.results])
+        if known is not None:
+            return tuple(emit(splat) for splat in known)
+        return None if is_final(node) else node.op.decompose(emit, *operands)
 
-    while any(not isinstance(n.op, Weight) and find_rule(n.op, target.name) is None for n in graph.nodes):
+    def is_final(node: Node) -> bool:
+        return isinstance(node.op, Weight) or find_rule(node.op, target.name) is not None
+
+    graph = rewrite(graph, rule)
+    while not all(map(is_final, graph.nodes)):
         graph = rewrite(graph, rule)
     graph = hoist_invariants(map_nested_graphs(graph, lambda nested: inline_composites(nested, target)))
     return share_equal_nodes(graph)  # a composite and its derivative compute some things alike
@@ -120,20 +128,26 @@ def inline_composites(graph: Graph, target: Target) -> Graph:
 
 def default_target() -> Target:
     """The target for the device MLX uses now."""
-    return CPU if mlx.core.default_device() == mlx.core.Device(mlx.core.cpu) else METAL
+    if mlx.core.default_device() == mlx.core.Device(mlx.core.cpu):
+        return CPU
+    return CUDA if mlx.core.cuda.is_available() else METAL
 
 
 def apply_eagerly(op: Op, *operands: Any) -> tuple[Any, ...]:
     """Run one op on MLX arrays, lazily, by the same rules."""
     if isinstance(op, Weight):
         return (op.data if isinstance(op.data, mlx.core.array) else from_numpy(op.reference()),)
+    types = tuple(None if x is None else array_type(x) for x in operands)
+    if any(type is not None and type.size == 0 for type in types):
+        known = known_results(op, types, infer_types(op, types))
+        if known is not None:
+            return tuple(out for splat in known for out in apply_eagerly(splat))
     rule = find_rule(op, default_target().name)
     if isinstance(rule, NestedRule):
         return tuple(rule.apply(op, _run_eagerly, *operands))
     if rule is not None:
         out = rule(mlx.core, op, *operands)
         return out if isinstance(out, tuple) else (out,)
-    types = tuple(None if x is None else array_type(x) for x in operands)
     return _run_eagerly(decomposition(op, types), [x for x in operands if x is not None])
 
 
@@ -162,14 +176,16 @@ class _Emitter:
 
     around   the emitter of the graph that this one is nested in: one function, so one set of names
     given    names of values that are variables around it
+    known    bounds of its integer parameters
     """
 
     def __init__(
-        self, graph: Graph, target: Target, around: "_Emitter | None" = None, given: dict[Value, str] | None = None
-    ) -> None:
+        self, graph: Graph, target: Target, around: "_Emitter | None" = None, given: dict[Value, str] | None = None,
+        known: dict[Value, Bounds] | None = None,
+    ) -> None:  # fmt: skip
         self.graph, self.target = graph, target
         self.makers = graph.producers()
-        self.bounds = integer_bounds(graph)
+        self.bounds = integer_bounds(graph, known)
         self.taken: set[str] = set() if around is None else around.taken
         self.names = _names(graph, self.taken, given or {})
         self.temporaries: list[str] = [] if around is None else around.temporaries
@@ -187,9 +203,10 @@ class _Emitter:
                 needed.update(v for v, _ in self.reads[node] if isinstance(v, Value))
         self.nodes = [n for n in graph.nodes if any(v in needed for v in n.results)]
 
-    def nested(self, graph: Graph, given: dict[Value, str]) -> "_Emitter":
-        """The emitter of a graph that is written inside this one; `given` names its values that are variables here."""
-        return _Emitter(graph, self.target, self, given)
+    def nested(self, node: Node, graph: Graph, given: dict[Value, str]) -> "_Emitter":
+        """The emitter of a graph of `node`, written inside this one; `given` names its values that are variables here."""
+        op: Any = node.op
+        return _Emitter(graph, self.target, self, given, bounds_inside(op, node.values_read, self.bounds))
 
     def fresh(self, wanted: str) -> str:
         """A name that no variable of the function has."""
@@ -268,6 +285,7 @@ class _Emitter:
         operands = [self._recorded(v, i, o) for (v, i), o in zip(self.reads[node], node.operands, strict=True)]
         out = rule(RecordingMx(), node.op, *operands)
         pieces = list(out) if isinstance(out, tuple) else [out]
+        refuse_functions(node, pieces, self.target)
         for result, piece in zip(node.results, pieces, strict=True):
             for (read, _), given in zip(self.reads[node], operands, strict=True):
                 if piece is given and isinstance(read, Value):

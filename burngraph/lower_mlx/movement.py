@@ -4,6 +4,7 @@ from typing import Any
 
 from burngraph.ir.ops.broadcast import Broadcast
 from burngraph.ir.ops.movement import Concat, Flip, Pad, Permute, Reshape, Slice
+from burngraph.ir.types import as_dtype
 from burngraph.lower_mlx.table import lowers
 
 
@@ -44,7 +45,8 @@ def _pad_interior(mx: Any, op: Pad, x: Any, fill: Any) -> Any:
     """Write x into an array of `fill` with steps."""
     inner = tuple(max(n - 1, 0) * g + n for n, g in zip(x.shape, op.interior, strict=True))
     shape = tuple(a + n + b for a, n, b in zip(op.low, inner, op.high, strict=True))
-    zero = mx.zeros(shape, dtype=x.dtype)
+    nothing = {"float": -0.0, "complex": complex(-0.0, -0.0)}.get(as_dtype(x.dtype).kind)  # 0.0 + -0.0 is not -0.0
+    zero = mx.zeros(shape, dtype=x.dtype) if nothing is None else mx.full(shape, nothing, dtype=x.dtype)
     at = tuple(slice(a, a + n, g + 1) for a, n, g in zip(op.low, inner, op.interior, strict=True))
     inside = zero.at[at].add(mx.ones(x.shape, dtype=x.dtype)) != 0
     return mx.where(inside, zero.at[at].add(x), fill)

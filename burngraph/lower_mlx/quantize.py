@@ -13,6 +13,8 @@ def lower_quantized_matmul(mx: Any, op: QuantizedMatmul, x: Any, w: Any, scales:
         return mx.zeros((*x.shape[:-1], rows if op.transposed else words * WORD // op.bits), dtype=x.dtype)
     if x.dtype != mx.float64:
         options = {"transpose": op.transposed, "group_size": op.group, "bits": op.bits}
+        if len(x.shape) == 1:  # CUDA's takes matrices only
+            return mx.quantized_matmul(x.reshape((1, -1)), w, scales, biases, **options)[0]
         return mx.quantized_matmul(x, w, scales, biases, **options)
     # MLX's takes no float64: unpack, scale, multiply
     shifts = mx.arange(0, WORD, op.bits, dtype=mx.uint32)

@@ -1,6 +1,7 @@
 """A stand-in for mlx.core that writes down, as Python source, what a lowering rule does."""
 
 import keyword
+from collections.abc import Sequence
 from typing import Any
 
 import mlx.core
@@ -13,14 +14,21 @@ COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "
 
 
 class Recorded:
-    """A piece of source: text and other pieces. `shape` and `dtype` are known for a rule's operands only."""
+    """A piece of source: text and other pieces. `shape` and `dtype` are known for a rule's operands only.
+
+    call     the MLX function that it calls, if any, and the dtypes of the arrays given to it as far as they are known
+    holds    the dtype of an array that is no operand, as far as it is known; rules see those of operands only
+    """
 
     __hash__ = object.__hash__
 
     def __init__(
-        self, parts: tuple[Any, ...], is_atom: bool = True, shape: Any = None, dtype: Any = None, bounds: Any = None
-    ) -> None:
+        self, parts: tuple[Any, ...], is_atom: bool = True, shape: Any = None, dtype: Any = None, bounds: Any = None,
+        call: tuple[str, tuple[Any, ...]] | None = None, holds: Any = None,
+    ) -> None:  # fmt: skip
         self.parts = parts
+        self.call = call
+        self.holds = dtype if holds is None else holds
         self.bounds = bounds  # of an operand's entries, if they are integers
         self.is_atom = is_atom
         self._shape = shape
@@ -41,7 +49,7 @@ class Recorded:
         return _At(self)
 
     def __getitem__(self, index: Any) -> "Recorded":
-        return Recorded((_grouped(self), "[", *_index(index), "]"))
+        return Recorded((_grouped(self), "[", *_index(index), "]"), holds=self.holds)
 
     def __neg__(self) -> "Recorded":
         return Recorded(("-", _grouped(self)), is_atom=False)
@@ -106,7 +114,10 @@ class _At:
         return self._apply("maximum", values)
 
     def _apply(self, method: str, values: Any) -> Recorded:
-        return Recorded((_grouped(self.x), ".at[", *self.index, f"].{method}(", *_argument(values), ")"))
+        parts = (_grouped(self.x), ".at[", *self.index, f"].{method}(", *_argument(values), ")")
+        is_scatter = any(isinstance(part, Recorded) for part in self.index)  # slices alone are no scatter
+        call = (f"at.{method}", _known([self.x.holds])) if is_scatter else None
+        return Recorded(parts, call=call, holds=self.x.holds)
 
 
 class RecordingMx:
@@ -118,7 +129,7 @@ class RecordingMx:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        if self._prefix == "mx" and name in ("fast", "fft", "random"):
+        if self._prefix == "mx" and name in ("fast", "fft", "linalg", "random"):
             return RecordingMx(f"mx.{name}")
         if self._prefix == "mx":
             found = getattr(mlx.core, name)  # a name that MLX has not is an error here, not when the source runs
@@ -126,9 +137,39 @@ class RecordingMx:
                 return found
 
         def call(*arguments: Any, **named: Any) -> Recorded:
-            return Recorded((f"{self._prefix}.{name}(", *_arguments(arguments, named), ")"))
+            function = f"{self._prefix}.{name}"
+            held = [x.holds for x in (*arguments, *named.values()) if isinstance(x, Recorded)]
+            made = named.get("dtype", held[0] if name in KEEP_DTYPE and held else None)
+            known = _known([*held, named.get("dtype")])
+            parts = (f"{function}(", *_arguments(arguments, named), ")")
+            return Recorded(parts, call=(function.removeprefix("mx."), known), holds=made)
 
         return call
+
+
+KEEP_DTYPE = ("transpose", "reshape", "expand_dims", "broadcast_to", "contiguous", "pad", "swapaxes")
+
+
+def _known(dtypes: list[Any]) -> tuple[Any, ...]:
+    return tuple(dtype for dtype in dtypes if dtype is not None)
+
+
+def calls(pieces: Sequence[Recorded]) -> list[tuple[str, tuple[Any, ...]]]:
+    """The MLX functions that `pieces` call, in some order, and what is known of the dtypes of their arrays."""
+    found: list[tuple[str, tuple[Any, ...]]] = []
+    seen: set[Recorded] = set()
+    pending = list(pieces)
+    while pending:
+        piece = pending.pop()
+        if piece in seen:
+            continue
+        seen.add(piece)
+        if piece.call is not None:
+            found.append(piece.call)
+        for part in piece.parts:
+            if not isinstance(part, str):
+                pending.append(part.piece if isinstance(part, _Grouped) else part)
+    return found
 
 
 def operand(name: str, shape: tuple[int, ...], dtype: Any, bounds: tuple[int, int] | None = None) -> Recorded:
@@ -141,7 +182,8 @@ def _grouped(piece: Recorded) -> _Grouped:
 
 
 def _method(x: Recorded, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Recorded:
-    return Recorded((_Grouped(x), f".{name}(", *_arguments(arguments, named), ")"))
+    holds = arguments[0] if name in ("astype", "view") else x.holds
+    return Recorded((_Grouped(x), f".{name}(", *_arguments(arguments, named), ")"), holds=holds)
 
 
 def _operand(value: Any) -> tuple[Any, ...]:

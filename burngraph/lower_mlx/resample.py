@@ -14,6 +14,8 @@ def lower_matmul_along(mx: Any, op: MatmulAlong, x: Any, m: Any) -> Any:
     before, n, after = x.shape[: op.axis], x.shape[op.axis], x.shape[op.axis + 1 :]
     made = m.shape[op.is_transposed]
     result, rows = (*before, made, *after), (made, n)
+    if 0 in (*x.shape, made):  # an empty product of 16-bit floats ends the process on CUDA
+        return mx.zeros(result, dtype=x.dtype)
     if not is_float(mx, x.dtype) and x.dtype != mx.complex64:  # MLX's product takes no integers
         matrix = (mx.transpose(m, (1, 0)) if op.is_transposed else m).reshape((1, *rows, 1))
         return mx.sum(matrix * x.reshape((prod(before), 1, n, prod(after))), axis=2).astype(x.dtype).reshape(result)

@@ -68,7 +68,7 @@ def lower_scatter_along(mx: Any, op: ScatterAlong, x: Any, indices: Any, updates
         if valid is not None:
             updates = mx.where(valid, updates, _neutral(mx, op.reduction, as_dtype(dtype)))
         return _combined(mx, op.reduction, x, at, updates, dtype)
-    if shape[axis] == 1:
+    if shape[axis] == 1 and as_dtype(dtype).bytes < 8:  # no GPU scatters 8 bytes
         return _replaced(mx, x, at, updates, valid, dtype)
     number = counts(mx, shape, axis) if valid is None else mx.where(valid, counts(mx, shape, axis), -1)
     winner = mx.full(x.shape, -1, dtype=mx.int32).at[at].maximum(mx.broadcast_to(number, shape))
@@ -105,7 +105,7 @@ def _written_at_tuples(
             updates = mx.where(mask, updates, _neutral(mx, reduction, as_dtype(dtype)))
         return _combined(mx, reduction, x, at, updates, dtype)
     count = math.prod(outer)
-    if count == 1:
+    if count == 1 and as_dtype(dtype).bytes < 8:  # no GPU scatters 8 bytes
         return _replaced(mx, x, at, updates, mask, dtype)
     number, parts = mx.arange(count, dtype=mx.int32), updates
     if len(outer) != 1:

@@ -1,5 +1,6 @@
 """Softmax and log-sum-exp in MLX."""
 
+import math
 from typing import Any
 
 from burngraph.ir.ops.softmax import Logsumexp, Softmax
@@ -13,4 +14,6 @@ def lower_softmax(mx: Any, op: Softmax, x: Any) -> Any:
 
 @lowers(Logsumexp)
 def lower_logsumexp(mx: Any, op: Logsumexp, x: Any) -> Any:
+    if x.shape[op.axis] == 0:  # MLX refuses it
+        return mx.full((*x.shape[: op.axis], *x.shape[op.axis + 1 :]), -math.inf, dtype=x.dtype)
     return mx.logsumexp(x, axis=op.axis)

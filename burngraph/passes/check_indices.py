@@ -1,25 +1,30 @@
 """What `compile(..., checks=True)` adds: for each index that is not proved in range, whether any entry is out of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from burngraph.errors import IndexRangeError, InputError
-from burngraph.ir.bounds import Bounds, dtype_bounds, integer_bounds
-from burngraph.ir.builder import Rewriter, rewrite
+from burngraph.ir.bounds import Bounds, bounds_inside, dtype_bounds, integer_bounds
+from burngraph.ir.builder import Builder, Rewriter, inline, rewrite
 from burngraph.ir.graph import Graph, Node, Source
 from burngraph.ir.op import IndexOperand, Op, operand_names
 from burngraph.ir.ops.cast import Cast
-from burngraph.ir.ops.compare import Greater, Less, Select
+from burngraph.ir.ops.compare import Greater, GreaterEqual, Less, Select
 from burngraph.ir.ops.composite import decomposition
 from burngraph.ir.ops.constant import Splat
+from burngraph.ir.ops.control import Control
+from burngraph.ir.ops.control_cond import Cond
+from burngraph.ir.ops.control_scan import Scan
 from burngraph.ir.ops.index import Take
 from burngraph.ir.ops.logic import LogicalOr
-from burngraph.ir.ops.movement import Reshape
+from burngraph.ir.ops.movement import Flip, Reshape
 from burngraph.ir.ops.positions import per_column
 from burngraph.ir.ops.reduce import Any, ArgMax
 from burngraph.ir.types import I32, I64, U8, TensorType
 from burngraph.ir.value import Emit, Value
 from burngraph.passes.simplify import drop_unread_nodes, inline_calls
+
+_PLACE = TensorType(I64, ())
 
 
 class IndexCheck(NamedTuple):
@@ -59,19 +64,35 @@ def check_indices(graph: Graph) -> tuple[Graph, tuple[IndexCheck, ...]]:
     %1 = take(%x, %i)                  %2 = greater(%i, 3) ...
     return %1                          return %place, %index, %1
 
-    Composites that index are decomposed first.
-    Raises   InputError   an op that indexes inside a nested graph, which no result can report from
+    Composites that index are decomposed first. What a branch finds are results of its cond too, -1 of the other one; what a
+    scan finds are stacked results of it, of which the first step out of range counts.
+    Raises   InputError   an index that is not proved in range inside a while, which has no results for its steps
     """
+    checked, checks = _checked(graph, {})
+    n_own = len(graph.results)
+    results = [*checked.results[n_own:], *checked.results[:n_own]]
+    return Graph(checked.name, checked.params, checked.nodes, results, checked.kinds), checks
+
+
+def _checked(graph: Graph, known: Mapping[Value, Bounds]) -> tuple[Graph, tuple[IndexCheck, ...]]:
+    """The same with the new results behind the others; `known` has bounds of parameters."""
+    params = graph.params
     graph = drop_unread_nodes(inline_calls(graph))
-    while any(_indexes_inside(node) for node in graph.nodes):
+    while any(_must_open(node) for node in graph.nodes):
         graph = rewrite(graph, _decomposed)
-    bounds = integer_bounds(graph)
+    bounds = integer_bounds(graph, {new: known[old] for old, new in zip(params, graph.params, strict=True) if old in known})
     rewriter = Rewriter(graph)
     checks: list[IndexCheck] = []
     results: list[Value] = []
     seen: set[tuple[Value, tuple[int, ...], tuple[int, ...]]] = set()
     for node in graph.nodes:
         rewriter.source = node.source
+        if isinstance(node.op, Control):
+            inside = bounds_inside(node.op, node.values_read, bounds)
+            found, new = _run_with_checks(rewriter, node, [_checked(each, inside) for each in node.op.graphs()])
+            checks += found
+            results += new
+            continue
         rewriter.copy(node)
         for allowed in node.op.index_operands(*node.operand_types):
             indices = node.operands[allowed.operand]
@@ -83,7 +104,63 @@ def check_indices(graph: Graph) -> tuple[Graph, tuple[IndexCheck, ...]]:
             name = operand_names(type(node.op), len(node.operands))[allowed.operand]
             checks.append(IndexCheck(node.op.name, name, indices.type, allowed, node.source))
             results += _first_out_of_range(rewriter, rewriter[indices], allowed)
-    return rewriter.finish([*results, *(rewriter[v] for v in graph.results)]), tuple(checks)
+    return rewriter.finish([*(rewriter[v] for v in graph.results), *results]), tuple(checks)
+
+
+def _run_with_checks(
+    rewriter: Rewriter, node: Node, inner: Sequence[tuple[Graph, tuple[IndexCheck, ...]]]
+) -> tuple[list[IndexCheck], list[Value]]:
+    """Put the node of a control op on graphs that check; what they check, and two values for each check."""
+    op, checks = node.op, [check for _, each in inner for check in each]
+    if not checks or (isinstance(op, Scan) and op.length == 0):
+        rewriter.copy(node)
+        return [], []
+    if isinstance(op, Scan):
+        ((body, _),) = inner
+        outs = rewriter.several(Scan(op.n_constants, op.n_carry, op.length, body, op.reverse), *rewriter.operands(node))
+        found = outs[len(node.results) :]
+        pairs = zip(found[::2], found[1::2], strict=True)
+        new = [v for places, indices in pairs for v in _of_first_step(rewriter, places, indices, op.reverse)]
+    elif isinstance(op, Cond):
+        yes, no = (_with_none_found(graph, own, inner, k, len(node.results)) for k, (graph, own) in enumerate(inner))
+        outs = rewriter.several(Cond(yes, no), *rewriter.operands(node))
+        new = list(outs[len(node.results) :])
+    else:
+        raise InputError(
+            f"checks=True cannot look into {op.name}, which indexes in a graph of its own",
+            *([f"from {node.source}"] if node.source else []),
+            "leave checks out, or check that function alone",
+        )
+    rewriter.replace(node, outs[: len(node.results)])
+    return checks, new
+
+
+def _of_first_step(emit: Emit, places: Value, indices: Value, reverse: bool) -> list[Value]:
+    """The place and the index, out of those of all steps, of the first step that found any."""
+    if reverse:
+        places, indices = (emit(Flip((0,)), v) for v in (places, indices))
+    bad = emit(GreaterEqual(), places, emit(Splat(0, places.type)))
+    step = emit(Cast(I64), emit(ArgMax(0), emit(Cast(U8), bad)))
+    return [emit(Take(0), places, step), emit(Take(0), indices, step)]
+
+
+def _with_none_found(
+    graph: Graph, own: tuple[IndexCheck, ...], inner: Sequence[tuple[Graph, tuple[IndexCheck, ...]]], place: int, n_results: int
+) -> Graph:
+    """Branch number `place` with results for the checks of the other branch as well, all in order."""
+    builder = Builder(graph.name)
+    values = inline(
+        builder, graph, [builder.param(p.type, p.name, kind) for p, kind in zip(graph.params, graph.kinds, strict=True)]
+    )
+    builder.source = None
+    found: list[Value] = []
+    for k, (_, checks) in enumerate(inner):
+        if k == place:
+            found += values[n_results:]
+            continue
+        for check in checks:
+            found += [builder(Splat(-1, _PLACE)), builder(Splat(0, check.type.with_shape(())))]
+    return builder.build([*values[:n_results], *found])
 
 
 def raise_if_out_of_range(checks: Sequence[IndexCheck], found: Sequence[int]) -> None:
@@ -98,31 +175,20 @@ def _is_proved(bounds: Bounds, allowed: IndexOperand) -> bool:
 
 
 def _indexes(op: Op, types: Sequence[TensorType | None]) -> bool:
-    """Whether the op indexes, itself or in a graph of its own."""
-    if op.index_operands(*types):
-        return True
-    return any(_indexes(node.op, node.operand_types) for graph in op.graphs() for node in graph.nodes)
+    """Whether the op indexes, itself or in a graph of its own or one that it decomposes into."""
+    graphs = [*op.graphs(), *([decomposition(op, tuple(types))] if callable(getattr(op, "decompose", None)) else [])]
+    return bool(op.index_operands(*types)) or any(_indexes(n.op, n.operand_types) for graph in graphs for n in graph.nodes)
 
 
-def _indexes_inside(node: Node) -> bool:
+def _must_open(node: Node) -> bool:
     """Whether the op has to be decomposed for its indices to show."""
-    op = node.op
-    if op.index_operands(*node.operand_types):
+    if not callable(getattr(node.op, "decompose", None)) or node.op.index_operands(*node.operand_types):
         return False
-    if callable(getattr(op, "decompose", None)):
-        inner = decomposition(op, node.operand_types)
-        return any(_indexes(n.op, n.operand_types) or _indexes_inside(n) for n in inner.nodes)
-    if _indexes(op, node.operand_types):
-        raise InputError(
-            f"checks=True cannot look into {op.name}, which indexes in a graph of its own",
-            *([f"from {node.source}"] if node.source else []),
-            "leave checks out, or check that function alone",
-        )
-    return False
+    return _indexes(node.op, node.operand_types)
 
 
 def _decomposed(emit: Emit, node: Node, operands: tuple[Value | None, ...]) -> Value | tuple[Value, ...] | None:
-    return node.op.decompose(emit, *operands) if _indexes_inside(node) else None  # type: ignore[no-any-return]
+    return node.op.decompose(emit, *operands) if _must_open(node) else None  # type: ignore[no-any-return]
 
 
 def _first_out_of_range(emit: Emit, indices: Value, allowed: IndexOperand) -> list[Value]:

@@ -6,14 +6,15 @@ from typing import Any, Literal
 from burngraph.ir.graph import Source
 from burngraph.ir.permutation import Perm
 
-COST = "cost: bytes moved in a call, plus 1/1000 of those of parameters, which move once and not in each call"
+COST = """cost: bytes moved in a call, plus 1/1000 of those of parameters, which move once and not in each call;
+  values that later passes find equal were counted apart, so that no more is executed than this"""
 
 Where = Literal["interior", "entry", "exit", "parameter"]
 
 
 @dataclass(frozen=True)
 class LayoutChange:
-    """One executed change of layout.
+    """One change of layout that the layout pass wrote; it is executed unless a later pass merges it with an equal one.
 
     where      interior   of a value that depends on data, made and read inside the program
                entry      of a parameter
@@ -40,10 +41,13 @@ class LayoutChange:
 
 @dataclass(frozen=True)
 class Certificate:
-    """The layout changes of one graph, and how near to the fewest bytes they are.
+    """The layout changes that the layout pass left in a graph, and how near to the fewest bytes they are.
+
+    Both numbers speak of the graph that the pass was given. Values that turn out to be equal only afterwards, when their
+    producers are in one layout, are counted apart here and merged later: the program executes these changes or fewer.
 
     cut           the cost: bytes that layout changes move in a call, a byte that depends only on weights counted as 1/1000
-    lower_bound   no assignment of layouts found by propagation costs less
+    lower_bound   no assignment of layouts found by propagation costs less in that graph
     """
 
     changes: tuple[LayoutChange, ...]

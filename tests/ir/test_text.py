@@ -79,6 +79,51 @@ def test_nesting_is_bounded():
         parse(body("%y: f32[] = splat(value=" + "[" * 100 + "]" * 100 + ")"))
 
 
+def named_chain(n: int) -> str:
+    """`n` graphs, each of which calls the one before by its name."""
+    text = "graph @g0(%x: f32[2]) -> f32[2] {\n  %y: f32[2] = sin(%x)\n  return %y\n}\n"
+    for i in range(1, n):
+        line = f"  %y: f32[2] = call(%x, graph=@g{i - 1})\n"
+        text += f"graph @g{i}(%x: f32[2]) -> f32[2] {{\n{line}  return %y\n}}\n"
+    return text
+
+
+def test_nesting_by_name_is_bounded_too():
+    graph = parse(named_chain(64))
+    assert parse(str(graph)) == graph
+    for n in (65, 3000):
+        with pytest.raises(ParseError) as caught:
+            parse(named_chain(n), "a.bg")
+        assert caught.value.headline == "a.bg:257:7: graphs and lists are nested more than 64 deep"
+
+
+def test_graphs_that_double_are_bounded():
+    """Forty short graphs, each of which calls the one before twice, are 2 ** 40 ops."""
+    text = "graph @g0(%x: f32[2]) -> f32[2] {\n  %y: f32[2] = sin(%x)\n  return %y\n}\n"
+    for i in range(1, 40):
+        twice = "".join(f"  %{to}: f32[2] = call(%{of}, graph=@g{i - 1})\n" for of, to in ("xy", "yz"))
+        text += f"graph @g{i}(%x: f32[2]) -> f32[2] {{\n{twice}  return %z\n}}\n"
+    with pytest.raises(ParseError, match="more than 10000000 ops, counting those of a nested graph for each use"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%y: u8[2] = splat(value=300)",
+        "%y: i32[2] = splat(value=0.5)",
+        "%y: i32[2] = splat(value=nan)",
+        "%y: f32[2] = splat(value=complex(0.0,1.0))",
+        "%y: i8[2] = constant(values=[1,128])",
+        "%y: u32[2] = constant(values=[-1,0])",
+        "%y: i64[2] = constant(values=[inf,0])",
+    ],
+)
+def test_numbers_that_their_dtype_cannot_hold_are_refused(line):
+    with pytest.raises(ParseError, match="cannot hold"):
+        parse(body(line))
+
+
 def chain(n: int) -> Graph:
     b = Builder("chain")
     value = b.param(TensorType(F32, (2,)), "x")

@@ -32,7 +32,7 @@ def may_hide_rows(causal: str, n_queries: int, n_keys: int, has_mask: bool) -> b
 
 
 def _divides(n: int, total: int) -> bool:
-    return n == total or (n > 0 and total % n == 0)
+    return n == total or (0 < n <= total and total % n == 0)
 
 
 class AttentionBase(WideComposite):

@@ -97,12 +97,26 @@ def batched_where_needed(
 
 def batched_graph(graph: Graph, is_batched: Sequence[bool], axis_size: int) -> Graph:
     """`graph` on parameters of which some have a leading batch axis of `axis_size`; every result has it."""
+    return partly_batched_graph(graph, is_batched, axis_size, (True,) * len(graph.results))[0]
+
+
+def partly_batched_graph(
+    graph: Graph, is_batched: Sequence[bool], axis_size: int, wanted: Sequence[bool] | None = None
+) -> tuple[Graph, tuple[bool, ...]]:
+    """The same, and which results have the axis: those that depend on a parameter that has, and those `wanted`."""
     builder = Builder(graph.name)
-    params = tuple(
+    params = [
         builder.param(p.type.with_shape((axis_size, *p.shape)) if flag else p.type, p.name, kind)
         for p, kind, flag in zip(graph.params, graph.kinds, is_batched, strict=True)
-    )
-    return builder.build(batched_inline(builder, graph, params, tuple(is_batched), axis_size))
+    ]
+    results, stacked = batched_where_needed(builder, graph, params, is_batched)
+    if wanted is not None:
+        results = tuple(
+            repeat_leading(builder, v, axis_size) if asked and not has else v
+            for v, has, asked in zip(results, stacked, wanted, strict=True)
+        )
+        stacked = tuple(has or asked for has, asked in zip(stacked, wanted, strict=True))
+    return builder.build(results), stacked
 
 
 def _stack(emit: Emit, value: Value, axis_size: int | None) -> Value:

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from burngraph.errors import InputError, ShapeError
+from burngraph.errors import DTypeError, InputError, ShapeError
 from burngraph.ir.op import FREE, Cost, Op, Permuted, register
 from burngraph.ir.permutation import Perm, inverse
-from burngraph.ir.types import BF16, Array, TensorType
+from burngraph.ir.promotion import holds
+from burngraph.ir.types import BF16, Array, DType, TensorType
 from burngraph.ir.value import Emit, Value
 
 MAX_CONSTANT_SIZE = 64  # entries; more than that is a weight, so that text stays readable
@@ -34,17 +35,39 @@ class Source(Op):
         return Cost(flops=0, read_bytes=0, write_bytes=self.type.bytes)
 
 
+def check_held(op: str, value: Any, dtype: DType) -> None:
+    """Raises DTypeError: `dtype` cannot hold `value`. Floats are rounded, and those too large become inf."""
+    if dtype.kind == "complex" or (dtype.kind == "float" and isinstance(value, float)):
+        return
+    try:
+        if dtype.kind == "float":
+            float(value)
+            return
+        if int(value) == value and (value in (0, 1) if dtype.kind == "bool" else holds(dtype, int(value))):
+            return
+    except (OverflowError, TypeError, ValueError):  # int(inf), int(1j), int(nan), float(10**400)
+        pass
+    raise DTypeError(f"{op}: {dtype} cannot hold {value!r:.40}")
+
+
 @register
 @dataclass(frozen=True, eq=False)
 class Splat(Source):
     """One scalar, repeated to fill a shape.
 
     value    Python bool, int, float or complex; rounded to the dtype
+
+    Raises   DTypeError   the dtype cannot hold it: an integer out of range, a fraction, inf or nan among integers, a complex
+                          number among reals
     """
 
     name = "splat"
     value: bool | int | float | complex
     type: TensorType
+
+    def infer(self) -> TensorType:
+        check_held(self.name, self.value, self.type.dtype)
+        return self.type
 
     def reference(self) -> Array:
         return np.full(self.type.shape, self.value).astype(self.type.dtype.numpy)
@@ -62,6 +85,7 @@ class Constant(Source):
     """A small array written out in the text, at most 64 entries, row-major.
 
     Raises   ShapeError   the number of values is not the size of the type, or is over 64
+             DTypeError   the dtype cannot hold one of them, as for a splat
     """
 
     name = "constant"
@@ -71,6 +95,8 @@ class Constant(Source):
     def infer(self) -> TensorType:
         if len(self.values) != self.type.size or self.type.size > MAX_CONSTANT_SIZE:
             raise ShapeError(f"constant: {len(self.values)} values for {self.type}, at most {MAX_CONSTANT_SIZE} allowed")
+        for value in self.values:
+            check_held(self.name, value, self.type.dtype)
         return self.type
 
     def reference(self) -> Array:

@@ -3,16 +3,15 @@
 Nested graphs are closed. What a body reads of the graph around it are its first operands, its *constants*.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from burngraph.errors import ShapeError
-from burngraph.ir.builder import Builder
 from burngraph.ir.graph import Graph, ParamKind
 from burngraph.ir.op import Op, Permuted
 from burngraph.ir.ops.broadcast import Broadcast, repeat_leading
 from burngraph.ir.ops.compare import Select
-from burngraph.ir.ops.composite import batched_where_needed
 from burngraph.ir.permutation import Perm
 from burngraph.ir.permute_graph import Layouts, permuted_bytes
 from burngraph.ir.split import dependents, needed_nodes
@@ -24,7 +23,7 @@ Transpose = Callable[[Graph, Sequence[int], Sequence[int]], Graph]
 Flags = Sequence[bool]
 
 
-class Control(Op):
+class Control(Op, ABC):
     """Base of ops that run nested graphs.
 
     n_before   operands before the constants
@@ -37,20 +36,20 @@ class Control(Op):
     repeats: ClassVar[bool] = True
     linear: tuple[int, ...]
 
+    @abstractmethod
     def count_constants(self) -> int:
         """How many of the operands after the first `n_before` are constants."""
-        raise NotImplementedError
 
+    @abstractmethod
     def with_constants(self, graphs: Sequence[Graph], n_more: int, linear: tuple[int, ...]) -> "Control":
         """The same op on `graphs`, which take `n_more` constants, and with other `linear` positions."""
-        raise NotImplementedError
 
     def linear_positions(self, n_operands: int) -> list[tuple[int, ...]]:
         return [self.linear] if self.linear else []
 
+    @abstractmethod
     def bindings(self) -> tuple[list[list[Value]], list[list[Value]]]:
         """The values of the nested graphs that stand for each operand after the first `n_before`, and for each result."""
-        raise NotImplementedError
 
     def is_sliced(self, index: int) -> bool:
         """Whether steps take slices of that operand along axis 0, or give slices of that result (~k)."""
@@ -149,23 +148,6 @@ def reached_carries(is_reached: Callable[[list[bool]], Flags], flags: Sequence[b
         if after == now:
             return now
         now = after
-
-
-def batched_graph(graph: Graph, flags: Flags, size: int, wanted: Flags | None = None) -> tuple[Graph, tuple[bool, ...]]:
-    """`graph` on parameters of which some have a leading batch axis, and which results have it: at least those `wanted`."""
-    builder = Builder(graph.name)
-    params = [
-        builder.param(p.type.with_shape((size, *p.shape)) if flag else p.type, p.name)
-        for p, flag in zip(graph.params, flags, strict=True)
-    ]
-    results, stacked = batched_where_needed(builder, graph, params, flags)
-    if wanted is not None:
-        results = tuple(
-            v if has or not asked else repeat_leading(builder, v, size)
-            for v, has, asked in zip(results, stacked, wanted, strict=True)
-        )
-        stacked = tuple(has or asked for has, asked in zip(stacked, wanted, strict=True))
-    return builder.build(results), stacked
 
 
 def batch_size(operands: Sequence[Value], flags: Flags) -> int:

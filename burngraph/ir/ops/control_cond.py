@@ -12,13 +12,12 @@ from burngraph.ir.graph import Graph
 from burngraph.ir.interpret import run
 from burngraph.ir.op import Cost, Linearized, Op, Tangent, register, zeros
 from burngraph.ir.ops.broadcast import repeat_leading
-from burngraph.ir.ops.composite import graph_cost
+from burngraph.ir.ops.composite import graph_cost, partly_batched_graph
 from burngraph.ir.ops.control import (
     Control,
     Linearize,
     Transpose,
     batch_size,
-    batched_graph,
     check_linear,
     check_params,
     graph_of,
@@ -167,15 +166,15 @@ class Cond(Control):
     def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> Any:
         size = batch_size(operands, is_batched)
         if not is_batched[0]:
-            stacked = [batched_graph(g, is_batched[1:], size)[1] for g in self.graphs()]
+            stacked = [partly_batched_graph(g, is_batched[1:], size)[1] for g in self.graphs()]
             wanted = [a or b for a, b in zip(*stacked, strict=True)]
-            graphs = [batched_graph(g, is_batched[1:], size, wanted)[0] for g in self.graphs()]
+            graphs = [partly_batched_graph(g, is_batched[1:], size, wanted)[0] for g in self.graphs()]
             outs = emit.several(Cond(graphs[0], graphs[1], self.linear), *operands)
             return one_or_several([v if w else repeat_leading(emit, v, size) for v, w in zip(outs, wanted, strict=True)])
         pred, *rest = operands
         everywhere = (True,) * len(self.results)
         flags = is_batched[1:]
-        yes, no = (inline(emit, batched_graph(g, flags, size, everywhere)[0], rest) for g in self.graphs())
+        yes, no = (inline(emit, partly_batched_graph(g, flags, size, everywhere)[0], rest) for g in self.graphs())
         return one_or_several([select_by_example(emit, pred, a, b) for a, b in zip(yes, no, strict=True)])
 
     def cost(self, *types: TensorType) -> Cost:

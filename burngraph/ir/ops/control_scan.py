@@ -11,13 +11,12 @@ from burngraph.ir.builder import Builder, inline
 from burngraph.ir.graph import Graph, Node
 from burngraph.ir.interpret import run
 from burngraph.ir.op import Cost, Linearized, Op, Tangent, add_values, register, zeros
-from burngraph.ir.ops.composite import graph_cost
+from burngraph.ir.ops.composite import graph_cost, partly_batched_graph
 from burngraph.ir.ops.control import (
     Control,
     Linearize,
     Transpose,
     batch_size,
-    batched_graph,
     carried_tangents,
     check_linear,
     check_params,
@@ -226,9 +225,9 @@ class Scan(Control):
         """The batch axis stands first in constants and carried values, and second, behind the steps, in xs and ys."""
         nc, nk, size = self.n_constants, self.n_carry, batch_size(operands, is_batched)
         fixed, starts, along = is_batched[:nc], is_batched[nc : self.first_x], is_batched[self.first_x :]
-        carried = reached_carries(lambda now: batched_graph(self.body, (*fixed, *now, *along), size)[1][:nk], starts)
+        carried = reached_carries(lambda now: partly_batched_graph(self.body, (*fixed, *now, *along), size)[1][:nk], starts)
         wanted = [*carried, *(False,) * (len(self.body.results) - nk)]
-        body, has = batched_graph(self.body, (*fixed, *carried, *along), size, wanted)
+        body, has = partly_batched_graph(self.body, (*fixed, *carried, *along), size, wanted)
         xs = [_swap_first(emit, x) if flag else x for x, flag in zip(operands[self.first_x :], along, strict=True)]
         begun = stacked_where(emit, operands[nc : self.first_x], starts, carried, size)
         outs = emit.several(Scan(nc, nk, self.length, body, self.reverse, self.linear), *operands[:nc], *begun, *xs)

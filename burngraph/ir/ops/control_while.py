@@ -12,13 +12,12 @@ from burngraph.ir.graph import Graph
 from burngraph.ir.interpret import run
 from burngraph.ir.op import Cost, Op, Tangent, register, zeros
 from burngraph.ir.ops.broadcast import repeat_leading
-from burngraph.ir.ops.composite import graph_cost
+from burngraph.ir.ops.composite import graph_cost, partly_batched_graph
 from burngraph.ir.ops.control import (
     Control,
     Flags,
     Linearize,
     batch_size,
-    batched_graph,
     carried_tangents,
     check_linear,
     check_params,
@@ -140,11 +139,11 @@ class While(Control):
         size, nc = batch_size(operands, is_batched), self.n_constants
         constants, starts = operands[:nc], operands[nc:]
         fixed = is_batched[:nc]
-        flags = reached_carries(lambda now: batched_graph(self.body, (*fixed, *now), size)[1], is_batched[nc:])
-        if batched_graph(self.cond, (*fixed, *flags), size)[1][0]:
+        flags = reached_carries(lambda now: partly_batched_graph(self.body, (*fixed, *now), size)[1], is_batched[nc:])
+        if partly_batched_graph(self.cond, (*fixed, *flags), size)[1][0]:
             return self._masked(emit, constants, fixed, starts, is_batched[nc:], size)
-        cond = batched_graph(self.cond, (*fixed, *flags), size)[0]
-        body = batched_graph(self.body, (*fixed, *flags), size, flags)[0]
+        cond = partly_batched_graph(self.cond, (*fixed, *flags), size)[0]
+        body = partly_batched_graph(self.body, (*fixed, *flags), size, flags)[0]
         begun = stacked_where(emit, starts, is_batched[nc:], flags, size)
         outs = emit.several(While(nc, cond, body, self.linear), *constants, *begun)
         return one_or_several([v if flag else repeat_leading(emit, v, size) for v, flag in zip(outs, flags, strict=True)])
@@ -154,8 +153,8 @@ class While(Control):
     ) -> Any:
         """Run until no example goes on; one that is done keeps its values. Carries whether each goes on, and the values."""
         nc, everywhere = self.n_constants, (True,) * len(starts)
-        goes_on, _ = batched_graph(self.cond, (*fixed, *everywhere), size, (True,))
-        step, _ = batched_graph(self.body, (*fixed, *everywhere), size, everywhere)
+        goes_on, _ = partly_batched_graph(self.cond, (*fixed, *everywhere), size, (True,))
+        step, _ = partly_batched_graph(self.body, (*fixed, *everywhere), size, everywhere)
         begun = stacked_where(emit, starts, flags, everywhere, size)
         cond, body = Builder(self.cond.name), Builder(self.body.name)
         types = [*(v.type for v in constants), TensorType(BOOL, (size,)), *(v.type for v in begun)]

@@ -14,7 +14,7 @@ from burngraph.ir.graph import Graph
 from burngraph.ir.op import FREE, Cost, Linearized, Op, Permuted, Tangent, register, zeros
 from burngraph.ir.ops.broadcast import Sum, repeat_leading
 from burngraph.ir.ops.call import Call
-from burngraph.ir.ops.composite import Composite, batched_graph
+from burngraph.ir.ops.composite import Composite, batched_graph, partly_batched_graph
 from burngraph.ir.permutation import Perm, identity
 from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value
@@ -235,9 +235,12 @@ class CustomVjp(CustomDerivative):
         return Linearized(results, spread(self.graph.result_types, found))
 
     def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> tuple[Value, ...]:
-        size = operands[is_batched.index(True)].shape[0]
-        graph, forward = (batched_graph(g, is_batched, size) for g in (self.graph, self.forward))
-        backward = batched_graph(self.backward, (True,) * len(self.backward.params), size)
+        size, n_results = operands[is_batched.index(True)].shape[0], len(self.graph.results)
+        graph = batched_graph(self.graph, is_batched, size)
+        wanted = [k < n_results for k in range(len(self.forward.results))]  # residuals stay shared where they are
+        forward, has = partly_batched_graph(self.forward, is_batched, size, wanted)
+        cotangents = len(self.backward.params) - (len(wanted) - n_results)
+        backward = batched_graph(self.backward, (*has[n_results:], *(True,) * cotangents), size)
         builder = Builder(backward.name)  # the cotangent of what all examples share is the sum over them
         params = [builder.param(p.type, p.name) for p in backward.params]
         bars = [

@@ -1,6 +1,7 @@
 """Functions of one real (some: complex) number, applied to each entry."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +14,13 @@ from burngraph.ir.types import Array
 from burngraph.ir.value import Emit, Value
 
 
-class Smooth(Unary):
+class Smooth(Unary, ABC):
     """Base: the derivative is `slope`, a factor on the tangent."""
 
     flops_per_element = 8
 
-    def slope(self, emit: Emit, x: Value, y: Value) -> Value:
-        raise NotImplementedError(f"{type(self).__name__} has no slope")
+    @abstractmethod
+    def slope(self, emit: Emit, x: Value, y: Value) -> Value: ...
 
     def linearize(self, emit: Emit, x: Value, y: Value, x_dot: Tangent) -> Tangent:
         return None if x_dot is None else emit(Mul(), self.slope(emit, x, y), x_dot)

@@ -35,6 +35,8 @@ class CrossEntropy(AlongAxis):
         without = (*shape[: self.axis], *shape[self.axis + 1 :])
         if not targets.dtype.is_integer:
             raise DTypeError(f"cross_entropy: targets are {targets}, takes only class numbers of an integer dtype")
+        if shape[self.axis] == 0:
+            raise ShapeError(f"cross_entropy: logits are {logits}, of no classes along axis {self.axis}")
         if targets.shape != without:
             raise ShapeError(f"cross_entropy: targets must have shape {without}, have {targets}", f"logits: {logits}")
         return logits.with_shape(without)

@@ -1,6 +1,7 @@
 """Random bits from a key: threefry-2x32, bit for bit what MLX gives for one key."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ def random_words(key: Array, n: int) -> Array:
     return np.concatenate([a, middle, b])
 
 
-class Random(Op):
+class Random(Op, ABC):
     """Base: `words_shape` words of u32 per key; keys with leading dims give that much for each key.
 
     key      u32[*B, 2]
@@ -53,8 +54,8 @@ class Random(Op):
     operands = ("key",)
     locally_constant = True
 
-    def words_shape(self) -> tuple[int, ...]:
-        raise NotImplementedError(f"{type(self).__name__} has no words_shape")
+    @abstractmethod
+    def words_shape(self) -> tuple[int, ...]: ...
 
     def infer(self, key: TensorType) -> TensorType:
         if key.dtype is not U32:

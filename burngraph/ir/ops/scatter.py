@@ -5,6 +5,7 @@ one in row-major order of the indices wins, on every device.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ REDUCTIONS = {"set": None, "add": np.add, "multiply": np.multiply, "minimum": np
 LINEAR = ("set", "add")
 
 
-class Scatter(Op):
+class Scatter(Op, ABC):
     """Base: `x` with `updates` put in at the places that `indices` say, by `reduction`.
 
     A subclass says which places those are: to NumPy (`numpy_places`), and to its derivatives, as IR: what is read there
@@ -42,24 +43,24 @@ class Scatter(Op):
     operands = ("x", "indices", "updates")
     reduction: str
 
-    def with_reduction(self, reduction: str) -> "Scatter":
-        raise NotImplementedError
+    @abstractmethod
+    def with_reduction(self, reduction: str) -> "Scatter": ...
 
+    @abstractmethod
     def numpy_places(self, indices: Array, shape: tuple[int, ...], updates: Array) -> tuple[Any, Array]:
         """What to index an array of `shape` with, and the updates for it; those out of range are gone, the rest flat."""
-        raise NotImplementedError
 
-    def read(self, emit: Emit, y: Value, indices: Value) -> Value:
-        raise NotImplementedError
+    @abstractmethod
+    def read(self, emit: Emit, y: Value, indices: Value) -> Value: ...
 
-    def in_range(self, emit: Emit, indices: Value, shape: tuple[int, ...], type: TensorType) -> Value:
-        raise NotImplementedError
+    @abstractmethod
+    def in_range(self, emit: Emit, indices: Value, shape: tuple[int, ...], type: TensorType) -> Value: ...
 
-    def numbers(self, emit: Emit, indices: Value, updates: Value) -> tuple[int, Value]:
-        raise NotImplementedError
+    @abstractmethod
+    def numbers(self, emit: Emit, indices: Value, updates: Value) -> tuple[int, Value]: ...
 
-    def pick(self, emit: Emit, updates: Value, numbers: Value) -> Value:
-        raise NotImplementedError
+    @abstractmethod
+    def pick(self, emit: Emit, updates: Value, numbers: Value) -> Value: ...
 
     def check(self, x: TensorType, updates: TensorType, shape: tuple[int, ...]) -> TensorType:
         if self.reduction not in REDUCTIONS:

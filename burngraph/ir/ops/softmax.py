@@ -1,5 +1,6 @@
 """Softmax, its logarithm, and the logarithm of a sum of exponentials, along one axis."""
 
+import math
 from dataclasses import dataclass
 
 from burngraph.errors import DTypeError, ShapeError
@@ -50,8 +51,8 @@ class SameShape(AlongAxis):
         return emit(type(self)(self.axis + 1), *operands)  # type: ignore[call-arg]
 
     def shifted(self, emit: Emit, x: Value) -> Value:
-        """x minus its maximum, so that no exponential overflows."""
-        return emit(Sub(), x, self.repeated(emit, emit(Max((self.axis,)), x), x))
+        """x minus its maximum, so that no exponential overflows; there is none along an empty axis."""
+        return x if x.shape[self.axis] == 0 else emit(Sub(), x, self.repeated(emit, emit(Max((self.axis,)), x), x))
 
 
 def around_axis(perm: Perm, axis: int) -> Perm:
@@ -113,7 +114,7 @@ class Logsumexp(AlongAxis):
     """log(sum(exp(x))) along `axis`, which disappears.
 
     x        T[d0, ..., dk]   any float dtype T
-    returns  T without `axis`; -inf where x is all -inf, inf where it holds an inf
+    returns  T without `axis`; -inf where x is all -inf or has no entries, inf where it holds an inf
     """
 
     name = "logsumexp"
@@ -125,6 +126,8 @@ class Logsumexp(AlongAxis):
         return x.with_shape((*shape[: self.axis], *shape[self.axis + 1 :]))
 
     def decompose(self, emit: Emit, x: Value) -> Value:
+        if x.shape[self.axis] == 0:
+            return emit(Splat(-math.inf, self.infer(x.type)))
         highest = emit(Max((self.axis,)), x)
         # Subtracting an infinite maximum would give inf - inf.
         shift = emit(Select(), emit(IsInf(), highest), emit(Splat(0.0, highest.type)), highest)

@@ -22,6 +22,7 @@ from burngraph.ir.verify import verify_kinds
 
 assert _all_ops, "imported so that OPS is filled"
 
+MAX_NODES = 10_000_000
 _KINDS = {kind.value: kind for kind in ParamKind}
 # What an op may raise on attributes that its own rules did not foresee; text from strangers must not get further.
 _UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
@@ -52,6 +53,9 @@ class _Reader:
         self.weights = weights
         self.graphs: dict[str, Graph] = {}
         self.types: dict[tuple[str, tuple[int, ...]], TensorType] = {}
+        # By id of a graph, those given by name too: how deep it nests lists and graphs, and its nodes with each use written out.
+        self.depths: dict[int, int] = {}
+        self.sizes: dict[int, int] = {}
 
     def fail(self, token: Token, message: str, *details: str) -> NoReturn:
         raise syntax.error_at(self.text, self.filename, token, message, *details)
@@ -76,6 +80,7 @@ class _Reader:
         nodes = [self.node(scope, statement) for statement in tree.statements]
         results = [self.value(scope, token) for token in tree.results]
         graph = Graph(str(tree.token)[1:], params, nodes, results, kinds)
+        self.bound(graph, tree.token)
         declared = tuple(map(self.tensor_type, tree.result_types))
         if graph.result_types != declared:
             self.fail(tree.return_token, f"{tree.token!s} returns {_listed(graph.result_types)}, declared {_listed(declared)}")
@@ -84,6 +89,22 @@ class _Reader:
         except BurngraphError as error:
             self.fail(tree.token, error.headline)
         return graph
+
+    def bound(self, graph: Graph, token: Token) -> None:
+        """A graph given by name is short to read, but not to print, to run or to inline."""
+        attributes = (getattr(node.op, name) for node in graph.nodes for name in attribute_names(type(node.op)))
+        depth = 1 + max(map(self.depth, attributes), default=0)
+        if depth > syntax.MAX_NESTING:
+            self.fail(token, syntax.TOO_DEEP)
+        size = len(graph.nodes) + sum(self.sizes[id(each)] for node in graph.nodes for each in node.op.graphs())
+        if size > MAX_NODES:
+            self.fail(token, f"more than {MAX_NODES} ops, counting those of a nested graph for each use")
+        self.depths[id(graph)], self.sizes[id(graph)] = depth, size
+
+    def depth(self, attribute: Any) -> int:
+        if isinstance(attribute, tuple):
+            return 1 + max(map(self.depth, attribute), default=0)
+        return self.depths[id(attribute)] if isinstance(attribute, Graph) else 0
 
     def kind(self, param: syntax.Param) -> ParamKind:
         if param.kind is None:

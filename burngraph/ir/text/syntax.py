@@ -12,6 +12,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from burngraph.errors import ParseError
 
 MAX_NESTING = 64
+TOO_DEEP = f"graphs and lists are nested more than {MAX_NESTING} deep"
 MAX_DIGITS = 20  # enough for u64; also keeps int() from quadratic time
 WORDS = {"true": True, "false": False, "none": None, "inf": float("inf"), "nan": float("nan")}
 
@@ -190,7 +191,7 @@ def _depth(value: ValueText | None) -> int:
 
 def _check_depth(token: Token, depth: int) -> None:
     if depth > MAX_NESTING:
-        raise SyntaxProblem(token, f"graphs and lists are nested more than {MAX_NESTING} deep")
+        raise SyntaxProblem(token, TOO_DEEP)
 
 
 def _integer(token: Token) -> int:
