@@ -7,12 +7,25 @@ from typing import Any
 from burngraph.errors import ShapeError
 from burngraph.frontend.functional_elementwise import add, equal, multiply
 from burngraph.frontend.functional_shape import astype, broadcast_to, expand_dims, shape_tuple, splat, tensor
-from burngraph.frontend.recording import apply, is_tensor, located, type_of
+from burngraph.frontend.recording import apply, evaluator, is_tensor, located, type_of
 from burngraph.ir.ops.constant import Iota
 from burngraph.ir.promotion import promote, scalar_dtype
 from burngraph.ir.types import F32, I32, TensorType, as_dtype
 
-__all__ = ["arange", "eye", "full", "full_like", "one_hot", "ones", "ones_like", "zeros", "zeros_like"]
+__all__ = [
+    "arange",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_dlpack",
+    "full",
+    "full_like",
+    "one_hot",
+    "ones",
+    "ones_like",
+    "zeros",
+    "zeros_like",
+]
 
 
 def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
@@ -31,9 +44,27 @@ def ones(shape: int | Sequence[int], dtype: Any = F32) -> Any:
     return full(shape, 1, dtype)
 
 
+def empty(shape: int | Sequence[int], dtype: Any = F32) -> Any:
+    """Zeros: nothing here is left undefined."""
+    return full(shape, 0, dtype)
+
+
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     type = type_of(tensor(x))
     return full(type.shape, fill_value, type.dtype if dtype is None else dtype)
+
+
+def empty_like(x: Any, dtype: Any = None) -> Any:
+    """Zeros of x's shape: nothing here is left undefined."""
+    return full_like(x, 0, dtype)
+
+
+def from_dlpack(x: Any) -> Any:
+    """An array of another library (NumPy, PyTorch, JAX) as an MLX array.
+
+    Raises   InputError   its memory or dtype does not convert
+    """
+    return evaluator().as_array(x)
 
 
 def zeros_like(x: Any, dtype: Any = None) -> Any:

@@ -60,6 +60,7 @@ __all__ = [
     "multiply",
     "negative",
     "not_equal",
+    "positive",
     "pow",
     "power",
     "reciprocal",
@@ -175,6 +176,17 @@ def _in_range(bound: Any, x: Any) -> Any:
 
 def negative(x: Any) -> Any:
     return _same(elementwise.Neg(), x)
+
+
+def positive(x: Any) -> Any:
+    """`x` itself, if it is numbers.
+
+    Raises   DTypeError   bool
+    """
+    x = tensor(x)
+    if type_of(x).dtype is BOOL:
+        raise located(DTypeError(f"positive: x is {type_of(x)}, takes numbers", "cast it with x.astype('int32')"))
+    return x
 
 
 def abs(x: Any) -> Any:

@@ -133,13 +133,17 @@ def _mean(x: Any, axis: Axes, keepdims: bool, function: str = "mean") -> Any:
 
 
 def var(x: Any, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Any:
-    """Mean square distance from the mean, with count - correction (at least 0) as divisor; in f32 for integers."""
+    """Mean square distance from the mean, with count - correction (at least 0) as divisor; in f32 for integers and c64."""
     return _var("var", x, axis, keepdims, correction)
 
 
 def _var(function: str, x: Any, axis: Axes, keepdims: bool, correction: float) -> Any:
     x, dtype = _widened(x)
-    squares = square(subtract(x, _mean(x, axis, True, function)))
+    distance = subtract(x, _mean(x, axis, True, function))
+    if type_of(x).dtype.kind == "complex":
+        distance = absolute(distance)
+        dtype = type_of(distance).dtype
+    squares = square(distance)
     divisor = float(_count(function, x, axis) - correction)
     return astype(divide(_reduced(Sum, squares, axis, keepdims, function), divisor if divisor > 0 else 0.0), dtype)
 

@@ -250,12 +250,20 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return permute_dims(x, perm)
 
 
-def moveaxis(x: Any, source: int, destination: int) -> Any:
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """The axes `source` at the positions `destination` of the result, the others in their order around them.
+
+    Raises   ShapeError   as many destinations as sources, or one named twice
+    """
     x = tensor(x)
     rank = type_of(x).rank
-    source = normal_axis("moveaxis", source, rank)
-    perm = [axis for axis in range(rank) if axis != source]
-    perm.insert(normal_axis("moveaxis", destination, rank), source)
+    moved = [(s,) if isinstance(s, int) else tuple(s) for s in (source, destination)]
+    first, last = ([normal_axis("moveaxis", axis, rank) for axis in axes] for axes in moved)
+    if len(first) != len(last) or len(set(first)) != len(first) or len(set(last)) != len(last):
+        raise located(ShapeError(f"moveaxis: {source} and {destination} are not as many distinct axes of {type_of(x)}"))
+    perm = [axis for axis in range(rank) if axis not in first]
+    for at, axis in sorted(zip(last, first, strict=True)):
+        perm.insert(at, axis)
     return permute_dims(x, perm)
 
 

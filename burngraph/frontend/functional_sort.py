@@ -16,6 +16,7 @@ __all__ = [
     "argtopk",
     "median",
     "median_with_indices",
+    "nonzero",
     "searchsorted",
     "sort",
     "sort_with_indices",
@@ -153,6 +154,16 @@ def _refuse(function: str) -> NoReturn:
         RefusedError(
             f"{function}: how many entries it gives depends on their values, and a graph has fixed shapes",
             "sort with bg.sort(x) and mark the first of each with x[1:] != x[:-1]; or call it on the result, outside the graph",
+        )
+    )
+
+
+def nonzero(x: Any, /) -> NoReturn:
+    """Refused: how many positions there are depends on the values of x."""
+    raise located(
+        RefusedError(
+            "nonzero: how many positions it gives depends on the values of x, and a graph has fixed shapes",
+            "choose with bg.where(mask, a, b), count with bg.count_nonzero(x), or call it on the result, outside the graph",
         )
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import burngraph as bg
-from burngraph.errors import InputError, ShapeError
+from burngraph.errors import InputError, RefusedError, ShapeError
 
 RNG = np.random.default_rng(0)
 
@@ -118,6 +118,9 @@ SAME = [
         (4,),
     ),
     ("broadcast_arrays", bg.broadcast_arrays, lambda x, y: tuple(np.broadcast_arrays(x, y)), (2, 1), (3,)),
+    ("moveaxis", lambda x: bg.moveaxis(x, (0, -1), (1, 0)), lambda x: np.moveaxis(x, (0, -1), (1, 0)), (2, 3, 4)),
+    ("positive", bg.positive, np.positive, (2, 3)),
+    ("empty_like", bg.empty_like, np.zeros_like, (2, 3)),
     ("unstack", lambda x: bg.unstack(x, axis=1), lambda x: tuple(np.moveaxis(x, 1, 0)), (2, 3)),
 ]
 
@@ -184,8 +187,20 @@ def test_gradient_of_an_einsum():
         ("broadcast_shapes: .* do not broadcast", lambda x: bg.broadcast_shapes((2, 3), (4,))),
         ("meshgrid: takes arrays of rank 1", lambda x: bg.meshgrid(x)),
         ("diff: n is -1", lambda x: bg.diff(x, n=-1)),
+        ("moveaxis: .* are not as many distinct axes", lambda x: bg.moveaxis(x, (0, 1), (0, 0))),
     ],
 )
 def test_refusals(message, call):
     with pytest.raises(ShapeError, match=message):
         bg.trace(call, bg.TensorSpec((2, 4)))
+
+
+def test_variance_of_complex_numbers_is_of_their_distances():
+    x = (RNG.normal(size=5) + 1j * RNG.normal(size=5)).astype("complex64")
+    np.testing.assert_allclose(np.array(bg.compile(bg.var)(x)), np.var(x), rtol=1e-5)
+    np.testing.assert_allclose(np.array(bg.compile(bg.std)(x)), np.std(x), rtol=1e-5)
+
+
+def test_positions_of_what_is_not_zero_have_no_fixed_shape():
+    with pytest.raises(RefusedError, match=r"choose with bg\.where"):
+        bg.nonzero(np.float32([0, 1]))
