@@ -9,14 +9,16 @@ only where nothing is dilated and groups = 1, and a naive loop otherwise; there,
     groups           the first of these for all groups at once, the second group by group
 """
 
+from dataclasses import replace
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from burngraph.ir.ops.conv import Conv, Convolution, ConvWeightGrad
 from burngraph.lower_mlx.table import lowers
 from burngraph.lower_mlx.window import balanced_sum, overlap_add
 
 Ints = tuple[int, ...]
+C = TypeVar("C", bound=Convolution)
 MOST_TAPS = 128  # of a kernel written out tap by tap
 
 
@@ -100,13 +102,28 @@ def _general(mx: Any, op: Conv, x: Known, w: Any, groups: int = 1) -> Any:
 
 @lowers(Conv)
 def lower_conv(mx: Any, op: Conv, x: Any, w: Any) -> Any:
-    if 0 in (*x.shape, *w.shape):
-        return mx.zeros((x.shape[0], *op.output_shape(x.shape[1:-1], w.shape[1:-1]), w.shape[0]), dtype=x.dtype)
+    return _grouped(mx, op, _known(x), _known(w))
+
+
+@lowers(Conv, target="cuda")
+def lower_conv_on_cuda(mx: Any, op: Conv, x: Any, w: Any) -> Any:
+    """Input dilation and flip written out: MLX 0.32 keeps cuDNN's plans under keys without them, and runs one for another."""
+    source, plain = _undilated(mx, op, _known(x))
+    mirrored = Known(_mirrored_if(op.flip, w, len(w.shape)), w.shape, w.dtype)
+    return _grouped(mx, replace(plain, flip=False), source, mirrored)
+
+
+def _undilated(mx: Any, op: C, x: Known) -> tuple[Known, C]:
+    """x with the zeros that input dilation puts between its entries, and the op without it."""
+    return _insert_zeros(mx, x, op.input_dilation), replace(op, input_dilation=_ones(op))
+
+
+def _grouped(mx: Any, op: Conv, x: Known, w: Known) -> Any:
     if _is_product(op, w):
-        return _product(mx, op, _known(x), _known(w))
+        return _product(mx, op, x, w)
     if op.groups == 1 or len(w.shape) <= 4:
-        return _general(mx, op, _known(x), w, op.groups)
-    return _by_group(mx, op, _known(x), _known(w), _general_of_group)  # MLX has no groups in 3-D
+        return _general(mx, op, x, w.array, op.groups)
+    return _by_group(mx, op, x, w, _general_of_group)  # MLX has no groups in 3-D
 
 
 def _general_of_group(mx: Any, op: Conv, x: Known, w: Known) -> Any:
@@ -126,8 +143,6 @@ def _by_group(mx: Any, op: Conv, x: Known, w: Known, rule: Any) -> Any:
 
 @lowers(Conv, target="cpu")
 def lower_conv_on_cpu(mx: Any, op: Conv, x: Any, w: Any) -> Any:
-    if 0 in (*x.shape, *w.shape):
-        return lower_conv(mx, op, x, w)
     return _in_f32(mx, _best, op, x, w)
 
 
@@ -256,12 +271,20 @@ def _window(tap: Ints, output: Ints, stride: Ints, dilation: Ints) -> tuple[slic
 
 @lowers(ConvWeightGrad)
 def lower_conv_weight_grad(mx: Any, op: ConvWeightGrad, x: Any, y_bar: Any) -> Any:
+    return _weight_grad(mx, op, _known(x), y_bar)
+
+
+@lowers(ConvWeightGrad, target="cuda")
+def lower_conv_weight_grad_on_cuda(mx: Any, op: ConvWeightGrad, x: Any, y_bar: Any) -> Any:
+    source, plain = _undilated(mx, op, _known(x))
+    return _weight_grad(mx, plain, source, y_bar)
+
+
+def _weight_grad(mx: Any, op: ConvWeightGrad, x: Known, y_bar: Any) -> Any:
     """The convolution of x with y_bar as its kernel, with batch and channels exchanged; stride becomes dilation."""
-    if 0 in (*x.shape, *y_bar.shape):
-        return mx.zeros((y_bar.shape[-1], *op.kernel, x.shape[-1] // op.groups), dtype=x.dtype)
     rank = len(x.shape)
     swap = (rank - 1, *range(1, rank - 1), 0)
-    y, low, high, step = _cropped(mx, op, _known(x))
+    y, low, high, step = _cropped(mx, op, x)
     per, out = x.shape[-1] // op.groups, y_bar.shape[-1] // op.groups
 
     def product(own: Any, bar: Any, groups: int) -> Any:
@@ -286,8 +309,6 @@ def lower_conv_weight_grad(mx: Any, op: ConvWeightGrad, x: Any, y_bar: Any) -> A
 
 @lowers(ConvWeightGrad, target="cpu")
 def lower_conv_weight_grad_on_cpu(mx: Any, op: ConvWeightGrad, x: Any, y_bar: Any) -> Any:
-    if 0 in (*x.shape, *y_bar.shape):
-        return lower_conv_weight_grad(mx, op, x, y_bar)
     return _in_f32(mx, _best_weight_grad, op, x, y_bar)
 
 
