@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 import numpy as np
 
-from burngraph.errors import BurngraphError, InputError
+from burngraph.errors import BurngraphError, InputError, TraceError
 from burngraph.evaluator import EVALUATOR, as_numpy
 from burngraph.frontend.recording import Trace, active_trace
 from burngraph.frontend.trace import trace_graph
@@ -44,7 +44,6 @@ class Entry(NamedTuple):
     stages: list[tuple[str, Graph]]
     lowered: Lowered
     prepared: Any
-    captured: list[Any]
     out_tree: TreeDef | None
     bound: dict[str, Any]  # the array objects that `prepared` was made from, by key
     arguments: Arguments | None  # None for a program compiled from a Graph
@@ -86,7 +85,7 @@ class Program:
         self.__name__ = getattr(self, "__name__", type(fn).__name__)
         self._retraces = Retraces(self.__name__)
         if isinstance(fn, Graph) and not verify and not self._missing_weights(fn):
-            self._last = self._build(fn, [], out_tree)
+            self._last = self._build(fn, out_tree)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         trace = active_trace()
@@ -172,7 +171,7 @@ class Program:
         arrays, entry = self._select(args, kwargs)
         if any(self._weights.get(key, array) is not array for key, array in entry.bound.items()):
             entry = self._rebound(entry)
-        results = list(entry.lowered.run(entry.prepared, (*arrays, *entry.captured)))
+        results = list(entry.lowered.run(entry.prepared, arrays))
         for i in entry.lowered.shared:  # so that the caller may write into each result
             results[i] = mx.array(results[i])
         return results, entry
@@ -186,7 +185,7 @@ class Program:
         arrays = [EVALUATOR.as_array(x) for x in args]
         _check(self._fn, arrays, kwargs)
         if self._last is None:
-            self._last = self._build(self._fn, [], self._out_tree, arrays)
+            self._last = self._build(self._fn, self._out_tree, arrays)
         return arrays, self._last
 
     def _entry_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[mx.array], Entry]:
@@ -233,11 +232,12 @@ class Program:
         names = [path for path, flag in zip(leaf_names(fn, tree), is_tensor, strict=True) if flag]
         name = getattr(fn, "__name__", "f")
         traced = trace_graph(on_tracers, types, name, param_names=names, holds_arrays=True)
-        captured = [EVALUATOR.as_array(x) for x in traced.captured]
+        if traced.captured:  # as `specialise` in a trace may find; a call would be recorded there
+            raise TraceError(f"@{name} uses values of an outer trace: {traced.captured}", "pass them as arguments")
         given = Arguments(tree, tuple(None if flag else (x,) for x, flag in zip(leaves, is_tensor, strict=True)))
-        return self._build(traced.graph, captured, traced.out_tree, [*arrays, *captured], given)
+        return self._build(traced.graph, traced.out_tree, arrays, given)
 
-    def _build(self, graph: Graph, captured: list[Any], tree: TreeDef | None, inputs: list[Any] | None = None,
+    def _build(self, graph: Graph, tree: TreeDef | None, inputs: list[Any] | None = None,
                arguments: Arguments | None = None) -> Entry:  # fmt: skip
         whole, checks = check_indices(graph) if self._checks else (graph, ())
         stages = run_pipeline(whole, self._passes)
@@ -253,7 +253,7 @@ class Program:
         if self._verify and inputs is not None:
             _compare_stages(stages, inputs, {key: as_numpy(array) for key, array in arrays.items()})
         given = arguments or self._arguments
-        return Entry(graph, stages, lowered, lowered.prepare(arrays), captured, tree, bound, given, checks)
+        return Entry(graph, stages, lowered, lowered.prepare(arrays), tree, bound, given, checks)
 
     def _rebound(self, entry: Entry) -> Entry:
         """The entry with `prepare` run again, because an array in `weights` is another object than it was."""
@@ -334,8 +334,6 @@ class Program:
         Raises   InputError   another suffix, no such folder, no call yet, or an argument that has no text
         """
         entry = self._entry()
-        if entry.captured:
-            raise InputError("save: the program reads values of an outer trace", "pass them as arguments")
         keys = weight_keys(entry.graph)
         data = {op.key: op.data for op in _weights(entry.graph)} | dict(self._weights)
         weights = {key: EVALUATOR.as_array(data[key]) for key in keys}

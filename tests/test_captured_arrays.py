@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import burngraph as bg
-from burngraph.errors import InputError
+from burngraph.errors import InputError, TraceError
 from burngraph.ir.ops.constant import Weight
 
 A, B, X = mx.array([1.0, 2.0, 3.0]), mx.array([10.0, 20.0, 30.0]), mx.array([1.0, 1.0, 2.0])
@@ -91,6 +91,8 @@ def test_a_program_and_a_graph_are_made_inside_a_trace():
         return x
 
     close(bg.compile(outer)(X), X)
+    with pytest.raises(TraceError, match="uses values of an outer trace"):
+        bg.compile(lambda x: bg.compile(lambda y: y * x).specialise(X)(x))(X)
     close(inner(X), X * A)
     close(bg.compile(graphs[0])(X), X + B)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import burngraph as bg
-from burngraph.errors import DTypeError, InputError, RefusedError, ShapeError
+from burngraph.errors import DTypeError, InputError, LoweringError, ParseError, RefusedError, ShapeError
 from burngraph.ir.interpret import run
 from burngraph.ir.text import parse
 from burngraph.passes.linearize import linearize
@@ -322,6 +322,33 @@ def test_vmap_over_a_predicate_selects():
     shared = bg.compile(bg.vmap(f, (None, 0)))
     close(shared(p[0], mx.stack([H, XS[0]])), mx.stack([mx.sin(H), mx.sin(XS[0])]))
     assert shared.source.count("item()") == 1
+
+
+def test_second_derivatives_of_a_batched_cond_do_not_divide_by_what_the_other_branch_kept():
+    f = lambda x: bg.cond(x > 0, lambda x: x * x / (2 + x * x), lambda x: x * x / (x - 1), x)  # noqa: E731
+    g = lambda x: bg.where(x > 0, x * x / (2 + x * x), x * x / (x - 1))  # noqa: E731
+    xs = mx.array([-1.0, 0.5, 2.0])
+    for run_it in (lambda f: f, bg.compile):
+        for twice in (
+            lambda f: bg.grad(lambda x: bg.sum(bg.vmap(bg.grad(f))(x))),
+            lambda f: bg.grad(lambda x: bg.sum(bg.vmap(lambda x: bg.vjp(f, x)[1](x)[0])(x))),
+            lambda f: bg.vmap(bg.grad(bg.grad(f))),
+        ):
+            close(run_it(twice(f))(xs), twice(g)(xs))
+    graph = bg.trace(bg.grad(f), xs[0])
+    assert "only_true=[1,2]" in str(graph) and parse(str(graph)) == graph
+    with pytest.raises(ParseError, match=r"only_true=\[7\] and only_false=.* are no results"):
+        parse(str(graph).replace("only_true=[1,2]", "only_true=[7]"))
+
+
+def test_loops_nest_as_deep_as_python_takes_them():
+    def nested(x, depth):
+        return bg.scan(lambda c, _: (nested(c, depth - 1), None), x, length=1)[0] if depth else x * 2
+
+    assert bg.compile(lambda x: nested(x, 20))(H).tolist() == (H * 2).tolist()
+    for depth in (21, 110):
+        with pytest.raises(LoweringError, match="at most 20 loops and branches inside each other"):
+            bg.compile(lambda x, depth=depth: nested(x, depth))(H)
 
 
 def test_fori_loop():

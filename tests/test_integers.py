@@ -10,8 +10,10 @@ from burngraph.ir.interpret import run
 from burngraph.ir.ops.arithmetic import FloorDivide, Remainder
 from burngraph.ir.ops.cast import Cast
 from burngraph.ir.ops.logic import LeftShift, RightShift
+from burngraph.ir.ops.special import Fmod
+from burngraph.ir.target import TARGETS
 from burngraph.ir.types import DTYPES, Array, DType, as_dtype, type_of
-from burngraph.lower_mlx.lower import apply_eagerly, from_numpy
+from burngraph.lower_mlx.lower import apply_eagerly, from_numpy, lower
 
 INTEGERS = [d for d in DTYPES.values() if d.is_integer]
 
@@ -95,3 +97,25 @@ def test_shifts_by_any_count(dtype: DType) -> None:
 def test_proved_divisors_and_counts_are_not_guarded() -> None:
     source = bg.compile(lambda x: ((x // 3) % 7) << 2).specialise(np.arange(4, dtype="int32")).source
     assert "where" not in source
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_fmod_at_the_edges(dtype):
+    values = edges(dtype)
+    x, y = (a.ravel() for a in np.meshgrid(values, values))
+    with np.errstate(divide="ignore"):
+        want = np.where(y == 0, x, np.fmod(x, np.where(y == 0, 1, y)))
+    np.testing.assert_array_equal(everywhere(Fmod(), x, y), want)
+
+
+@pytest.mark.parametrize("op", [Fmod(), FloorDivide(), Remainder()], ids=lambda op: op.name)
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+@pytest.mark.parametrize("target", TARGETS.values(), ids=lambda target: target.name)
+def test_no_device_divides_by_zero(target, dtype, op):
+    """What an integer divided by zero gives differs between devices; so none is asked."""
+    builder = Builder("one_op")
+    x, y = (builder.param(type_of(np.ones(3, dtype.numpy)), name) for name in "xy")
+    source = lower(builder.build([builder(op, x, y)]), target).source
+    assert "y == 0" in source
+    assert "mx.remainder(x, y)" not in source
+    assert "x // y" not in source

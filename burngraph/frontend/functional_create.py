@@ -37,10 +37,12 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = F32) -> Any:
+    """0 in every entry; f32 unless given."""
     return full(shape, 0, dtype)
 
 
 def ones(shape: int | Sequence[int], dtype: Any = F32) -> Any:
+    """1 in every entry; f32 unless given."""
     return full(shape, 1, dtype)
 
 
@@ -50,6 +52,7 @@ def empty(shape: int | Sequence[int], dtype: Any = F32) -> Any:
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """`fill_value` in every entry, in the shape of `x`, and in its dtype unless another is given."""
     type = type_of(tensor(x))
     return full(type.shape, fill_value, type.dtype if dtype is None else dtype)
 
@@ -68,10 +71,12 @@ def from_dlpack(x: Any) -> Any:
 
 
 def zeros_like(x: Any, dtype: Any = None) -> Any:
+    """0 in every entry, in the shape and dtype of `x`."""
     return full_like(x, 0, dtype)
 
 
 def ones_like(x: Any, dtype: Any = None) -> Any:
+    """1 in every entry, in the shape and dtype of `x`."""
     return full_like(x, 1, dtype)
 
 

@@ -110,14 +110,17 @@ def _two_float(op: Op, x: Any, y: Any) -> Any:
 
 
 def add(x: Any, y: Any) -> Any:
+    """x + y; of bool, or."""
     return _two(elementwise.Add(), x, y, elementwise.LogicalOr())
 
 
 def subtract(x: Any, y: Any) -> Any:
+    """x - y; not of bool."""
     return _two(elementwise.Sub(), x, y)
 
 
 def multiply(x: Any, y: Any) -> Any:
+    """x * y; of bool, and."""
     return _two(elementwise.Mul(), x, y, elementwise.LogicalAnd())
 
 
@@ -140,18 +143,22 @@ def remainder(x: Any, y: Any) -> Any:
 
 
 def floor_divide(x: Any, y: Any) -> Any:
+    """x / y rounded down. Integers over 0 give 0, and the least integer over -1 wraps."""
     return _two(elementwise.FloorDivide(), x, y)
 
 
 def maximum(x: Any, y: Any) -> Any:
+    """The larger of two entries; nan if either is. On a tie the derivative goes to x. Of bool, or."""
     return _two(elementwise.Maximum(), x, y, elementwise.LogicalOr())
 
 
 def minimum(x: Any, y: Any) -> Any:
+    """The smaller of two entries; nan if either is. On a tie the derivative goes to x. Of bool, and."""
     return _two(elementwise.Minimum(), x, y, elementwise.LogicalAnd())
 
 
 def atan2(x: Any, y: Any) -> Any:
+    """The inverse tangent of x / y in the quadrant of the point (y, x): radians, -pi to pi; signed zeros as in IEEE 754."""
     return _two_float(elementwise.Arctan2(), x, y)
 
 
@@ -175,6 +182,7 @@ def _in_range(bound: Any, x: Any) -> Any:
 
 
 def negative(x: Any) -> Any:
+    """-x. The least integer of a dtype stays, as nothing else holds its negative."""
     return _same(elementwise.Neg(), x)
 
 
@@ -196,98 +204,122 @@ def abs(x: Any) -> Any:
 
 
 def sign(x: Any) -> Any:
+    """-1, 0 or 1; nan stays nan. Its derivative is 0."""
     return _same(elementwise.Sign(), x)
 
 
 def square(x: Any) -> Any:
+    """x * x."""
     return _same(elementwise.Square(), x)
 
 
 def sqrt(x: Any) -> Any:
+    """Square root, nan below 0; integers in f32."""
     return _of_float(elementwise.Sqrt(), x)
 
 
 def rsqrt(x: Any) -> Any:
+    """1 / sqrt(x); integers in f32."""
     return _of_float(elementwise.Rsqrt(), x)
 
 
 def reciprocal(x: Any) -> Any:
+    """1 / x; integers in f32."""
     return _of_float(elementwise.Reciprocal(), x)
 
 
 def exp(x: Any) -> Any:
+    """e to the power x; integers in f32."""
     return _of_float(elementwise.Exp(), x)
 
 
 def expm1(x: Any) -> Any:
+    """exp(x) - 1, exact near 0; integers in f32."""
     return _of_float(elementwise.Expm1(), x)
 
 
 def log(x: Any) -> Any:
+    """Natural logarithm: -inf at 0, nan below; integers in f32."""
     return _of_float(elementwise.Log(), x)
 
 
 def log1p(x: Any) -> Any:
+    """log(1 + x), exact near 0; integers in f32."""
     return _of_float(elementwise.Log1p(), x)
 
 
 def sin(x: Any) -> Any:
+    """Sine of x in radians; integers in f32."""
     return _of_float(elementwise.Sin(), x)
 
 
 def cos(x: Any) -> Any:
+    """Cosine of x in radians; integers in f32."""
     return _of_float(elementwise.Cos(), x)
 
 
 def tan(x: Any) -> Any:
+    """Tangent of x in radians; integers in f32."""
     return _of_float(elementwise.Tan(), x)
 
 
 def sinh(x: Any) -> Any:
+    """Hyperbolic sine; integers in f32."""
     return _of_float(elementwise.Sinh(), x)
 
 
 def cosh(x: Any) -> Any:
+    """Hyperbolic cosine; integers in f32."""
     return _of_float(elementwise.Cosh(), x)
 
 
 def tanh(x: Any) -> Any:
+    """Hyperbolic tangent; integers in f32."""
     return _of_float(elementwise.Tanh(), x)
 
 
 def asin(x: Any) -> Any:
+    """Inverse sine, in radians; nan outside -1 to 1; integers in f32."""
     return _of_float(elementwise.Arcsin(), x)
 
 
 def acos(x: Any) -> Any:
+    """Inverse cosine, in radians; nan outside -1 to 1; integers in f32."""
     return _of_float(elementwise.Arccos(), x)
 
 
 def atan(x: Any) -> Any:
+    """Inverse tangent, in radians; integers in f32."""
     return _of_float(elementwise.Arctan(), x)
 
 
 def asinh(x: Any) -> Any:
+    """Inverse hyperbolic sine; integers in f32."""
     return _of_float(elementwise.Arcsinh(), x)
 
 
 def acosh(x: Any) -> Any:
+    """Inverse hyperbolic cosine; nan below 1; integers in f32."""
     return _of_float(elementwise.Arccosh(), x)
 
 
 def atanh(x: Any) -> Any:
+    """Inverse hyperbolic tangent; nan outside -1 to 1; integers in f32."""
     return _of_float(elementwise.Arctanh(), x)
 
 
 def erf(x: Any) -> Any:
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x; integers in f32."""
     return _of_float(elementwise.Erf(), x)
 
 
 def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), without overflow; integers in f32."""
     return _of_float(elementwise.Sigmoid(), x)
 
 
 def relu(x: Any) -> Any:
+    """x where it is positive, else 0; nan stays. Its derivative at 0 is 0."""
     return _same(elementwise.Relu(), x)
 
 
@@ -297,10 +329,12 @@ def _rounding(op: Op, x: Any) -> Any:
 
 
 def floor(x: Any) -> Any:
+    """The largest integer not above x, in x's dtype."""
     return _rounding(elementwise.Floor(), x)
 
 
 def ceil(x: Any) -> Any:
+    """The smallest integer not below x, in x's dtype."""
     return _rounding(elementwise.Ceil(), x)
 
 
@@ -310,42 +344,52 @@ def round(x: Any) -> Any:
 
 
 def trunc(x: Any) -> Any:
+    """x without its fraction, in x's dtype."""
     return _rounding(elementwise.Trunc(), x)
 
 
 def isnan(x: Any) -> Any:
+    """Whether an entry is nan; bool."""
     return _of_float(elementwise.IsNan(), x)
 
 
 def isinf(x: Any) -> Any:
+    """Whether an entry is inf or -inf; bool."""
     return _of_float(elementwise.IsInf(), x)
 
 
 def isfinite(x: Any) -> Any:
+    """Whether an entry is neither nan nor infinite; bool."""
     return logical_not(logical_or(isnan(x), isinf(x)))
 
 
 def equal(x: Any, y: Any) -> Any:
+    """x == y; bool. nan equals nothing."""
     return _two(compare.Equal(), x, y)
 
 
 def not_equal(x: Any, y: Any) -> Any:
+    """x != y; bool. nan differs from everything."""
     return _two(compare.NotEqual(), x, y)
 
 
 def less(x: Any, y: Any) -> Any:
+    """x < y; bool."""
     return _two(compare.Less(), x, y)
 
 
 def less_equal(x: Any, y: Any) -> Any:
+    """x <= y; bool."""
     return _two(compare.LessEqual(), x, y)
 
 
 def greater(x: Any, y: Any) -> Any:
+    """x > y; bool."""
     return _two(compare.Greater(), x, y)
 
 
 def greater_equal(x: Any, y: Any) -> Any:
+    """x >= y; bool."""
     return _two(compare.GreaterEqual(), x, y)
 
 
@@ -365,38 +409,47 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 
 def logical_not(x: Any) -> Any:
+    """Whether an entry is zero; bool."""
     return apply(elementwise.LogicalNot(), as_bool(x))
 
 
 def logical_and(x: Any, y: Any) -> Any:
+    """Whether both entries are other than zero; bool."""
     return apply(elementwise.LogicalAnd(), *promoted("logical_and", as_bool(x), as_bool(y)))
 
 
 def logical_or(x: Any, y: Any) -> Any:
+    """Whether either entry is other than zero; bool."""
     return apply(elementwise.LogicalOr(), *promoted("logical_or", as_bool(x), as_bool(y)))
 
 
 def logical_xor(x: Any, y: Any) -> Any:
+    """Whether exactly one entry is other than zero; bool."""
     return apply(elementwise.LogicalXor(), *promoted("logical_xor", as_bool(x), as_bool(y)))
 
 
 def bitwise_and(x: Any, y: Any) -> Any:
+    """The bits set in both of two integers; of bool, and."""
     return _two(elementwise.BitwiseAnd(), x, y, elementwise.LogicalAnd())
 
 
 def bitwise_or(x: Any, y: Any) -> Any:
+    """The bits set in either of two integers; of bool, or."""
     return _two(elementwise.BitwiseOr(), x, y, elementwise.LogicalOr())
 
 
 def bitwise_xor(x: Any, y: Any) -> Any:
+    """The bits set in one of two integers; of bool, exclusive or."""
     return _two(elementwise.BitwiseXor(), x, y, elementwise.LogicalXor())
 
 
 def bitwise_left_shift(x: Any, y: Any) -> Any:
+    """x with its bits moved up by y places; 0 for y of the width or more, and for y below 0."""
     return _two(elementwise.LeftShift(), x, y)
 
 
 def bitwise_right_shift(x: Any, y: Any) -> Any:
+    """x with its bits moved down by y places, filled with its sign; all sign for y of the width or more."""
     return _two(elementwise.RightShift(), x, y)
 
 

@@ -243,6 +243,10 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Two axes exchanged.
+
+    Raises   ShapeError   no such axis
+    """
     x = tensor(x)
     perm = list(range(type_of(x).rank))
     a, b = (normal_axis("swapaxes", axis, len(perm)) for axis in (axis1, axis2))

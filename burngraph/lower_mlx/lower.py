@@ -103,7 +103,11 @@ def lower(graph: Graph, target: Target = CPU) -> Lowered:
         emitter = _Emitter(graph, target)
         source = emitter.source()
     scope: dict[str, Any] = {}
-    exec(compile(source, f"<burngraph @{graph.name}>", "exec"), scope)
+    try:
+        exec(compile(source, f"<burngraph @{graph.name}>", "exec"), scope)
+    except SyntaxError as error:
+        way_out = "Python takes at most 20 loops and branches inside each other: nest fewer scan, cond and while_loop"
+        raise LoweringError(f"@{graph.name}: {error.msg}", way_out) from None
     return Lowered(source, scope["prepare"], scope["run"], emitter.weights, emitter.shared_results())
 
 

@@ -123,7 +123,7 @@ def _run_with_checks(
         new = [v for places, indices in pairs for v in _of_first_step(rewriter, places, indices, op.reverse)]
     elif isinstance(op, Cond):
         yes, no = (_with_none_found(graph, own, inner, k, len(node.results)) for k, (graph, own) in enumerate(inner))
-        outs = rewriter.several(Cond(yes, no), *rewriter.operands(node))
+        outs = rewriter.several(Cond(yes, no, (), op.only_true, op.only_false), *rewriter.operands(node))
         new = list(outs[len(node.results) :])
     else:
         raise InputError(

@@ -152,3 +152,9 @@ def test_errors():
         bg.logsumexp(x, 2)
     with pytest.raises(ShapeError, match="name an axis twice"):
         bg.sum(x, (0, -2))
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "var", "std", "prod", "max"])
+def test_an_axis_out_of_range_names_the_function_called(name):
+    with pytest.raises(bg.errors.BurngraphError, match=f"^{name}: axis 5 is out of range for rank 2"):
+        getattr(bg, name)(np.ones((2, 3), np.float32), axis=5)

@@ -42,7 +42,11 @@ class Cond(Control):
     on_true    runs where pred holds
     on_false   runs where it does not
 
-    A batched predicate runs both graphs and selects; a loop in one of them must then end for every example.
+    only_true, only_false
+             positions of results that only one branch gives, and that nothing reads where the other ran, which gives zeros
+
+    A batched predicate runs both graphs and selects; a loop in one of them must then end for every example. What only one
+    branch gives is then that, for every example: a derivative runs both branches again on it, and zeros may make nan.
 
     Raises   ShapeError, DTypeError   pred is no scalar bool, or the graphs do not fit
     """
@@ -54,6 +58,8 @@ class Cond(Control):
     on_true: Graph
     on_false: Graph
     linear: tuple[int, ...] = ()
+    only_true: tuple[int, ...] = ()
+    only_false: tuple[int, ...] = ()
 
     if not TYPE_CHECKING:
 
@@ -75,6 +81,9 @@ class Cond(Control):
                 f"on_true: {listed(self.on_true.result_types)}",
                 f"on_false: {listed(self.on_false.result_types)}",
             )
+        one_sided = [*self.only_true, *self.only_false]
+        if len(set(one_sided)) < len(one_sided) or not set(one_sided) <= set(range(len(self.results))):
+            raise ShapeError(f"cond: only_true={list(self.only_true)} and only_false={list(self.only_false)} are no results")
         return self.on_true.result_types
 
     def reference(self, pred: Array, *arrays: Array) -> tuple[Any, ...]:
@@ -85,7 +94,7 @@ class Cond(Control):
 
     def with_graphs(self, graphs: Sequence[Graph]) -> Op:
         on_true, on_false = graphs
-        return Cond(on_true, on_false, self.linear)
+        return Cond(on_true, on_false, self.linear, self.only_true, self.only_false)
 
     def bindings(self) -> tuple[list[list[Value]], list[list[Value]]]:
         a, b = self.graphs()
@@ -96,12 +105,12 @@ class Cond(Control):
 
     def with_constants(self, graphs: Sequence[Graph], n_more: int, linear: tuple[int, ...]) -> "Cond":
         on_true, on_false = graphs
-        return Cond(on_true, on_false, linear)
+        return Cond(on_true, on_false, linear, self.only_true, self.only_false)
 
     def linearize_nested(self, emit: Emit, linearize: Linearize, *values: Any) -> Linearized:
         """A cond that also gives what the tangents need of its branch, and a linear cond that reads it.
 
-        What the other branch would have given is zeros.
+        What the other branch would have given is zeros, and not read.
         """
         n, n_results = len(self.on_true.params), len(self.results)
         pred, operands, dots = values[0], values[1 : n + 1], values[n + 1 + n_results + 1 :]
@@ -145,7 +154,10 @@ class Cond(Control):
             others = [zeros(builder, v.type) for v in kept[1 - k]]
             own = list(values[n_results:])
             graphs.append(builder.build([*values[:n_results], *([*own, *others] if k == 0 else [*others, *own])]))
-        return Cond(graphs[0], graphs[1])
+        first, second = n_results, n_results + len(kept[0])
+        only_true = (*self.only_true, *range(first, second))
+        only_false = (*self.only_false, *range(second, second + len(kept[1])))
+        return Cond(graphs[0], graphs[1], (), only_true, only_false)
 
     def transpose_nested(
         self, emit: Emit, transpose: Transpose, into: Sequence[int], result_bars: Sequence[Value | None],
@@ -169,13 +181,15 @@ class Cond(Control):
             stacked = [partly_batched_graph(g, is_batched[1:], size)[1] for g in self.graphs()]
             wanted = [a or b for a, b in zip(*stacked, strict=True)]
             graphs = [partly_batched_graph(g, is_batched[1:], size, wanted)[0] for g in self.graphs()]
-            outs = emit.several(Cond(graphs[0], graphs[1], self.linear), *operands)
+            outs = emit.several(self.with_graphs(graphs), *operands)
             return one_or_several([v if w else repeat_leading(emit, v, size) for v, w in zip(outs, wanted, strict=True)])
         pred, *rest = operands
         everywhere = (True,) * len(self.results)
         flags = is_batched[1:]
         yes, no = (inline(emit, partly_batched_graph(g, flags, size, everywhere)[0], rest) for g in self.graphs())
-        return one_or_several([select_by_example(emit, pred, a, b) for a, b in zip(yes, no, strict=True)])
+        one_sided = {**{k: yes[k] for k in self.only_true}, **{k: no[k] for k in self.only_false}}
+        pairs = enumerate(zip(yes, no, strict=True))
+        return one_or_several([one_sided[k] if k in one_sided else select_by_example(emit, pred, a, b) for k, (a, b) in pairs])
 
     def cost(self, *types: TensorType) -> Cost:
         """The dearer branch, count by count."""

@@ -53,7 +53,7 @@ class _Reader:
         self.weights = weights
         self.graphs: dict[str, Graph] = {}
         self.types: dict[tuple[str, tuple[int, ...]], TensorType] = {}
-        # By id of a graph, those given by name too: how deep it nests lists and graphs, and its nodes with each use written out.
+        # Of each graph by its id, what it names included: how deep lists and graphs are nested, and its nodes counted per use.
         self.depths: dict[int, int] = {}
         self.sizes: dict[int, int] = {}
 
