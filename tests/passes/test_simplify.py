@@ -3,6 +3,8 @@
 import pytest
 
 from burngraph.errors import InputError
+from burngraph.ir.builder import Builder
+from burngraph.ir.ops.call import Call
 from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.text import parse
 from burngraph.passes.simplify import drop_unread_nodes, fold_constants, inline_calls
@@ -104,17 +106,13 @@ def test_minus_zero_is_no_identity_of_complex_addition():
 
 
 def test_calls_that_double_at_each_level_are_refused():
-    leaf = "graph @g0(%x: f32[1]) -> f32[1] { %y: f32[1] = exp(%x) return %y }"
-    levels = [
-        f"""graph @g{i}(%x: f32[1]) -> f32[1] {{
-          %y: f32[1] = call(%x, graph=@g{i - 1})
-          %z: f32[1] = call(%y, graph=@g{i - 1})
-          return %z
-        }}"""
-        for i in range(1, 40)
-    ]
+    graph = parse("graph @g0(%x: f32[1]) -> f32[1] { %y: f32[1] = exp(%x) return %y }")
+    for i in range(1, 40):
+        builder = Builder(f"g{i}")
+        (once,) = builder.several(Call(graph), builder.param(graph.param_types[0]))
+        graph = builder.build(builder.several(Call(graph), once))
     with pytest.raises(InputError, match="once its calls are inlined"):
-        inline_calls(parse("\n".join([leaf, *levels])))
+        inline_calls(graph)
 
 
 def test_a_call_without_results_is_kept_by_constant_folding():
