@@ -6,8 +6,8 @@ from burngraph import errors
 from burngraph.compile import Program, compile, load
 from burngraph.frontend import burn, fft, linalg
 from burngraph.frontend.custom import checkpoint, custom_jvp, custom_vjp, stop_gradient
-from burngraph.frontend.functional import *  # noqa: F403  (its __all__ is the public list of functions)
-from burngraph.frontend.functional import __all__ as _functions
+from burngraph.frontend.public import *  # noqa: F403  (its __all__ is the public list of functions)
+from burngraph.frontend.public import __all__ as _functions
 from burngraph.frontend.trace import TensorSpec, apply, apply_several, trace
 from burngraph.ir.graph import Graph
 from burngraph.ir.interpret import run

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from burngraph.errors import DTypeError, InputError, ShapeError
-from burngraph.frontend.functional_shape import splat
+from burngraph.frontend.functional.shape import splat
 from burngraph.frontend.recording import is_tensor, located, type_of
 from burngraph.frontend.trace import TracedGraph, parameter_name, trace_graph
 from burngraph.frontend.trees import TreeDef, flatten, leaf_paths, unflatten

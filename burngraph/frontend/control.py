@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from burngraph.errors import BurngraphError, DTypeError, InputError, ShapeError
-from burngraph.frontend.functional_create import arange, full_like
-from burngraph.frontend.functional_elementwise import add, less
-from burngraph.frontend.functional_shape import tensor
+from burngraph.frontend.functional.comparison import less
+from burngraph.frontend.functional.creation import arange, full_like
+from burngraph.frontend.functional.elementwise import add
+from burngraph.frontend.functional.shape import tensor
 from burngraph.frontend.recording import apply_several, is_tensor, located, type_of
 from burngraph.frontend.trace import parameter_name, trace_graph
 from burngraph.frontend.trees import TreeDef, flatten, leaf_paths, unflatten

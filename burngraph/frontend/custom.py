@@ -9,7 +9,7 @@ from typing import Any
 
 from burngraph.errors import BurngraphError, InputError
 from burngraph.frontend.arguments import FlatCall, matching_leaves
-from burngraph.frontend.functional_shape import splat, tensor
+from burngraph.frontend.functional.shape import splat, tensor
 from burngraph.frontend.recording import active_trace, apply, apply_several, located
 from burngraph.frontend.trace import TracedGraph, trace_graph
 from burngraph.frontend.trees import TreeDef, flatten, map_leaves, unflatten

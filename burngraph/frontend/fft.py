@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from burngraph.errors import DTypeError, InputError, ShapeError
-from burngraph.frontend.functional_create import arange
-from burngraph.frontend.functional_elementwise import divide, multiply
-from burngraph.frontend.functional_fft import conj, is_complex
-from burngraph.frontend.functional_shape import Axes, astype, concat, normal_axes, normal_axis, pad, sliced, tensor
+from burngraph.frontend.functional.creation import arange
+from burngraph.frontend.functional.elementwise import divide, multiply
+from burngraph.frontend.functional.fourier import conj, is_complex
+from burngraph.frontend.functional.shape import Axes, astype, concat, normal_axes, normal_axis, pad, sliced, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.fft import Fft, Irfft, Rfft
 from burngraph.ir.types import C64, F32, F64

@@ -6,13 +6,13 @@ Factorisations (cholesky, qr, svd, eigh) and what rests on them (inv, solve, det
 from typing import Any
 
 from burngraph.errors import InputError, ShapeError
-from burngraph.frontend.functional_create import eye
-from burngraph.frontend.functional_elementwise import abs as magnitude
-from burngraph.frontend.functional_elementwise import sqrt, square
-from burngraph.frontend.functional_linalg import cross, outer, vecdot, vector_norm
-from burngraph.frontend.functional_rearrange import diagonal
-from burngraph.frontend.functional_reduce import matmul, max, min, sum, tensordot
-from burngraph.frontend.functional_shape import astype, broadcast_to, matrix_transpose, tensor
+from burngraph.frontend.functional.contraction import cross, outer, vecdot, vector_norm
+from burngraph.frontend.functional.creation import eye
+from burngraph.frontend.functional.elementwise import abs as magnitude
+from burngraph.frontend.functional.elementwise import sqrt, square
+from burngraph.frontend.functional.rearrange import diagonal
+from burngraph.frontend.functional.reduction import matmul, max, min, sum, tensordot
+from burngraph.frontend.functional.shape import astype, broadcast_to, matrix_transpose, tensor
 from burngraph.frontend.recording import located, type_of
 
 __all__ = [

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from burngraph.frontend import functional_cumulative as cumulative
-from burngraph.frontend import functional_elementwise as elementwise
-from burngraph.frontend import functional_index as index
-from burngraph.frontend import functional_reduce as reduce
-from burngraph.frontend import functional_scatter as scatter
-from burngraph.frontend import functional_shape as movement
-from burngraph.frontend import functional_special as special
 from burngraph.frontend.blame import operand
+from burngraph.frontend.functional import comparison, cumulative, elementwise, special
+from burngraph.frontend.functional import indexing as index
+from burngraph.frontend.functional import reduction as reduce
+from burngraph.frontend.functional import scattering as scatter
+from burngraph.frontend.functional import shape as movement
 from burngraph.frontend.recording import TracedValue, install_tracer_class, is_tensor
 
 Binary = Callable[[Any, Any], Any]
@@ -36,7 +34,7 @@ def _is_operand(x: Any) -> bool:
 
 def _refused(function: Binary, position: int, other: Any) -> Any:
     """Raises DTypeError for what Python itself makes; another library's object may know what to do with a traced value."""
-    if other is None and function in (elementwise.equal, elementwise.not_equal):
+    if other is None and function in (comparison.equal, comparison.not_equal):
         return NotImplemented  # False and True
     if other is None or isinstance(other, str | bytes | list | tuple | dict | set):
         raise operand(function, position, other)
@@ -70,19 +68,19 @@ class Tracer(TracedValue):
     __divmod__, __rdivmod__ = _operator(_quotient_and_remainder), _reflected(_quotient_and_remainder)
     __pow__, __rpow__ = _operator(elementwise.pow), _reflected(elementwise.pow)
     __matmul__, __rmatmul__ = _operator(reduce.matmul), _reflected(reduce.matmul)
-    __and__, __rand__ = _operator(elementwise.bitwise_and), _reflected(elementwise.bitwise_and)
-    __or__, __ror__ = _operator(elementwise.bitwise_or), _reflected(elementwise.bitwise_or)
-    __xor__, __rxor__ = _operator(elementwise.bitwise_xor), _reflected(elementwise.bitwise_xor)
-    __lshift__, __rlshift__ = _operator(elementwise.bitwise_left_shift), _reflected(elementwise.bitwise_left_shift)
-    __rshift__, __rrshift__ = _operator(elementwise.bitwise_right_shift), _reflected(elementwise.bitwise_right_shift)
-    __lt__, __le__ = _operator(elementwise.less), _operator(elementwise.less_equal)
-    __gt__, __ge__ = _operator(elementwise.greater), _operator(elementwise.greater_equal)
-    __eq__, __ne__ = _operator(elementwise.equal), _operator(elementwise.not_equal)
+    __and__, __rand__ = _operator(comparison.bitwise_and), _reflected(comparison.bitwise_and)
+    __or__, __ror__ = _operator(comparison.bitwise_or), _reflected(comparison.bitwise_or)
+    __xor__, __rxor__ = _operator(comparison.bitwise_xor), _reflected(comparison.bitwise_xor)
+    __lshift__, __rlshift__ = _operator(comparison.bitwise_left_shift), _reflected(comparison.bitwise_left_shift)
+    __rshift__, __rrshift__ = _operator(comparison.bitwise_right_shift), _reflected(comparison.bitwise_right_shift)
+    __lt__, __le__ = _operator(comparison.less), _operator(comparison.less_equal)
+    __gt__, __ge__ = _operator(comparison.greater), _operator(comparison.greater_equal)
+    __eq__, __ne__ = _operator(comparison.equal), _operator(comparison.not_equal)
     __hash__ = object.__hash__  # == makes an array, so that identity is all that is left to hash
 
     __neg__ = _method(elementwise.negative)
     __abs__ = _method(elementwise.abs)
-    __invert__ = _method(elementwise.bitwise_invert)
+    __invert__ = _method(comparison.bitwise_invert)
     __getitem__ = _method(index.getitem)
 
     def __pos__(self) -> "Tracer":

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from burngraph.errors import BurngraphError, TraceError
 from burngraph.frontend.foreign import is_library, raising_expression, refusal
-from burngraph.frontend.functional_shape import splat
+from burngraph.frontend.functional.shape import splat
 from burngraph.frontend.recording import (
     Evaluator,
     Trace,

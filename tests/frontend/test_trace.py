@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from burngraph.errors import ShapeError, TraceError
-from burngraph.frontend import functional as bg
+from burngraph.frontend import public as bg
 from burngraph.frontend.trace import TensorSpec, Tracer, apply, trace, trace_graph
 from burngraph.ir.interpret import run
 from burngraph.ir.ops.constant import Weight

@@ -3,19 +3,9 @@
 import math
 from typing import Any
 
-from burngraph.frontend.functional_elementwise import (
-    add,
-    clip,
-    erf,
-    exp,
-    greater,
-    multiply,
-    sigmoid,
-    subtract,
-    tanh,
-    where,
-)
-from burngraph.frontend.functional_shape import tensor
+from burngraph.frontend.functional.comparison import greater, where
+from burngraph.frontend.functional.elementwise import add, clip, erf, exp, multiply, sigmoid, subtract, tanh
+from burngraph.frontend.functional.shape import tensor
 
 __all__ = ["gelu_backward", "hard_sigmoid", "log_sigmoid_backward", "relu_backward", "sigmoid_backward"]
 

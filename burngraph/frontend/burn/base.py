@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from burngraph.errors import InputError, ShapeError
-from burngraph.frontend.functional_index import take_along_axis
-from burngraph.frontend.functional_rearrange import tile
-from burngraph.frontend.functional_scatter import scatter_nd as scatter_at_tuples
-from burngraph.frontend.functional_shape import moveaxis, normal_axis, tensor
+from burngraph.frontend.functional.indexing import take_along_axis
+from burngraph.frontend.functional.rearrange import tile
+from burngraph.frontend.functional.scattering import scatter_nd as scatter_at_tuples
+from burngraph.frontend.functional.shape import moveaxis, normal_axis, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.scatter import ScatterAlong, ScatterNd
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from burngraph.errors import InputError
-from burngraph.frontend.functional_elementwise import divide
+from burngraph.frontend.functional.elementwise import divide
 from burngraph.frontend.recording import located
 
 __all__ = ["all_reduce", "sync_collective"]

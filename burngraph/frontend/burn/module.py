@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from burngraph.errors import DTypeError, ShapeError
-from burngraph.frontend.functional_attention import scaled_dot_product_attention
-from burngraph.frontend.functional_conv import conv_transpose1d, conv_transpose2d, conv_transpose3d, floats, per_axis
-from burngraph.frontend.functional_create import zeros
-from burngraph.frontend.functional_elementwise import add, less, logical_not, where
-from burngraph.frontend.functional_shape import astype, pad, reshape, sliced, tensor
+from burngraph.frontend.functional.attention import scaled_dot_product_attention
+from burngraph.frontend.functional.comparison import less, logical_not, where
+from burngraph.frontend.functional.conv import conv_transpose1d, conv_transpose2d, conv_transpose3d, floats, per_axis
+from burngraph.frontend.functional.creation import zeros
+from burngraph.frontend.functional.elementwise import add
+from burngraph.frontend.functional.shape import astype, pad, reshape, sliced, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.scatter import ScatterAlong
 

@@ -5,12 +5,13 @@ from typing import Any
 
 from burngraph.errors import ShapeError
 from burngraph.frontend import fft
-from burngraph.frontend.functional_conv import floats
-from burngraph.frontend.functional_create import arange, full
-from burngraph.frontend.functional_elementwise import cos, equal, logical_or, multiply, remainder, sin, subtract, where
-from burngraph.frontend.functional_fft import complex, imag, real
-from burngraph.frontend.functional_reduce import matmul
-from burngraph.frontend.functional_shape import astype, expand_dims, matrix_transpose, moveaxis, tensor
+from burngraph.frontend.functional.comparison import equal, logical_or, where
+from burngraph.frontend.functional.conv import floats
+from burngraph.frontend.functional.creation import arange, full
+from burngraph.frontend.functional.elementwise import cos, multiply, remainder, sin, subtract
+from burngraph.frontend.functional.fourier import complex, imag, real
+from burngraph.frontend.functional.reduction import matmul
+from burngraph.frontend.functional.shape import astype, expand_dims, matrix_transpose, moveaxis, tensor
 from burngraph.frontend.recording import located, type_of
 from burngraph.ir.promotion import at_least_float
 from burngraph.ir.types import F64

@@ -5,27 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from burngraph.errors import DTypeError, InputError
-from burngraph.frontend.functional_create import full_like
-from burngraph.frontend.functional_elementwise import abs as magnitude
-from burngraph.frontend.functional_elementwise import (
-    add,
-    bitwise_and,
-    divide,
-    equal,
-    floor_divide,
-    less,
-    maximum,
-    multiply,
-    not_equal,
-    pow,
-    remainder,
-    where,
-)
-from burngraph.frontend.functional_random import bernoulli, normal, uniform
-from burngraph.frontend.functional_reduce import mean as float_mean
-from burngraph.frontend.functional_reduce import prod as widened_prod
-from burngraph.frontend.functional_reduce import sum as widened_sum
-from burngraph.frontend.functional_shape import Axes, astype, shape_tuple, tensor
+from burngraph.frontend.functional.comparison import bitwise_and, equal, less, not_equal, where
+from burngraph.frontend.functional.creation import full_like
+from burngraph.frontend.functional.elementwise import abs as magnitude
+from burngraph.frontend.functional.elementwise import add, divide, floor_divide, maximum, multiply, pow, remainder
+from burngraph.frontend.functional.random import bernoulli, normal, uniform
+from burngraph.frontend.functional.reduction import mean as float_mean
+from burngraph.frontend.functional.reduction import prod as widened_prod
+from burngraph.frontend.functional.reduction import sum as widened_sum
+from burngraph.frontend.functional.shape import Axes, astype, shape_tuple, tensor
 from burngraph.frontend.recording import located, type_of
 from burngraph.ir.types import F32, I32, as_dtype
 

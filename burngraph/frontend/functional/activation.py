@@ -1,0 +1,284 @@
+"""Activations, with torch.nn.functional's names, defaults and derivatives at kinks. Integers are taken as f32."""
+
+from typing import Any
+
+from burngraph.errors import InputError, ShapeError
+from burngraph.frontend.functional.comparison import greater, greater_equal, less, less_equal, logical_and, where
+from burngraph.frontend.functional.conv import floats
+from burngraph.frontend.functional.elementwise import abs as absolute
+from burngraph.frontend.functional.elementwise import (
+    add,
+    clip,
+    divide,
+    exp,
+    expm1,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    sigmoid,
+    subtract,
+    tanh,
+)
+from burngraph.frontend.functional.reduction import max, sum
+from burngraph.frontend.functional.shape import astype, computed_dtype, normal_axis, reshape, split, tensor
+from burngraph.frontend.functional.special import logaddexp
+from burngraph.frontend.recording import apply, located, type_of
+from burngraph.ir.ops.activation import Gelu
+from burngraph.ir.ops.softmax import LogSoftmax, Softmax
+from burngraph.ir.promotion import at_least_float
+
+__all__ = [
+    "celu",
+    "elu",
+    "gelu",
+    "glu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "log_softmax",
+    "logsigmoid",
+    "mish",
+    "prelu",
+    "quiet_softmax",
+    "relu6",
+    "selu",
+    "shrink",
+    "silu",
+    "softmax",
+    "softmin",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "swiglu",
+    "tanhshrink",
+    "threshold",
+    "thresholded_relu",
+]
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717  # Klambauer et al., 2017
+
+
+def _float(x: Any) -> Any:
+    x = tensor(x)
+    return astype(x, at_least_float(type_of(x).dtype))
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """x times the normal distribution function of x; "tanh" approximates it."""
+    return apply(Gelu(approximate), _float(x))
+
+
+def silu(x: Any) -> Any:
+    """x * sigmoid(x)."""
+    x = _float(x)
+    return multiply(x, sigmoid(x))
+
+
+def swiglu(gate: Any, x: Any) -> Any:
+    """silu(gate) * x."""
+    return multiply(silu(gate), x)
+
+
+def mish(x: Any) -> Any:
+    """x * tanh(softplus(x))."""
+    x = _float(x)
+    return multiply(x, tanh(softplus(x)))
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    """x where it is positive, else x * negative_slope, which is also the derivative at 0."""
+    x = _float(x)
+    return where(greater(x, 0), x, multiply(x, negative_slope))
+
+
+def prelu(x: Any, weight: Any) -> Any:
+    """leaky_relu with a learned slope.
+
+    weight   [C], one for each channel (axis 1 of x, or the only one), or one for all: [1] or []
+    Raises   ShapeError   weight is neither
+    """
+    x, weight = tensor(x), tensor(weight)
+    dtype = at_least_float(computed_dtype([x, weight]))
+    x, weight = astype(x, dtype), astype(weight, dtype)
+    a, w = type_of(x), type_of(weight)
+    channels = a.shape[1] if a.rank > 1 else 1
+    if w.rank > 1 or w.size not in (1, channels):
+        raise located(ShapeError(f"prelu: weight must have 1 entry or {channels}, one per channel", f"x: {a}", f"weight: {w}"))
+    slope = reshape(weight, (w.size, *(1,) * (a.rank - 2))) if a.rank > 1 else reshape(weight, ())
+    return where(greater(x, 0), x, multiply(x, slope))
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where it is positive, else alpha * (exp(x) - 1)."""
+    x = _float(x)
+    # expm1 of the positive entries could overflow, and 0 * inf is nan in the derivative
+    return where(greater(x, 0), x, multiply(expm1(minimum(x, 0.0)), alpha))
+
+
+def selu(x: Any) -> Any:
+    """elu with the alpha, times the scale, that keep mean 0 and variance 1."""
+    return multiply(elu(x, SELU_ALPHA), SELU_SCALE)
+
+
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """x where it is positive, else alpha * (exp(x / alpha) - 1).
+
+    Raises   InputError   alpha is 0
+    """
+    if alpha == 0:
+        raise located(InputError("celu: alpha = 0 divides by zero"))
+    x = _float(x)
+    return where(greater(x, 0), x, multiply(expm1(divide(minimum(x, 0.0), alpha)), alpha))
+
+
+def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """x limited to min_val ... max_val. The derivative on the bounds is 0, as in torch (that of clip is 1).
+
+    Raises   InputError   min_val is over max_val
+    """
+    if min_val > max_val:
+        raise located(InputError(f"hardtanh: min_val = {min_val} is over max_val = {max_val}"))
+    return minimum(max_val, maximum(min_val, _float(x)))  # a tie goes to the first operand
+
+
+def relu6(x: Any) -> Any:
+    """x limited to 0 ... 6; the derivative at 0 and 6 is 0."""
+    return hardtanh(x, 0.0, 6.0)
+
+
+def hardsigmoid(x: Any) -> Any:
+    """relu6(x + 3) / 6."""
+    return divide(relu6(add(_float(x), 3)), 6.0)
+
+
+def hardswish(x: Any) -> Any:
+    """x * relu6(x + 3) / 6."""
+    x = _float(x)
+    return multiply(x, hardsigmoid(x))
+
+
+def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """log(1 + exp(beta * x)) / beta, without overflow; x itself where beta * x is over `threshold`.
+
+    Raises   InputError   beta is 0
+    """
+    if beta == 0:
+        raise located(InputError("softplus: beta = 0 divides by zero"))
+    x = _float(x)
+    if beta == 1:
+        soft, at = logaddexp(x, 0.0), x
+    else:
+        at = multiply(x, beta)
+        soft = divide(logaddexp(at, 0.0), beta)
+    return where(greater(at, threshold), x, soft)
+
+
+def logsigmoid(x: Any) -> Any:
+    """log(sigmoid(x)), without underflow."""
+    return negative(logaddexp(negative(_float(x)), 0.0))
+
+
+def softsign(x: Any) -> Any:
+    """x / (1 + abs(x))."""
+    x = _float(x)
+    return divide(x, add(absolute(x), 1.0))
+
+
+def tanhshrink(x: Any) -> Any:
+    """x - tanh(x)."""
+    x = _float(x)
+    return subtract(x, tanh(x))
+
+
+def hardshrink(x: Any, lambd: float = 0.5) -> Any:
+    """0 where -lambd <= x <= lambd, else x."""
+    x = _float(x)
+    return where(logical_and(greater_equal(x, -lambd), less_equal(x, lambd)), 0.0, x)
+
+
+def softshrink(x: Any, lambd: float = 0.5) -> Any:
+    """x moved towards 0 by lambd; 0 where -lambd <= x <= lambd.
+
+    Raises   InputError   lambd is negative
+    """
+    if lambd < 0:
+        raise located(InputError(f"softshrink: lambd = {lambd} is negative"))
+    x = _float(x)
+    return subtract(x, clip(x, -lambd, lambd))
+
+
+def shrink(x: Any, lambd: float = 0.5, bias: float = 0.5) -> Any:
+    """x - bias where x > lambd, x + bias where x < -lambd, else 0 (nan stays)."""
+    x = _float(x)
+    low, high = less(x, -lambd), greater(x, lambd)
+    inside = logical_and(greater_equal(x, -lambd), less_equal(x, lambd))
+    moved = where(high, subtract(x, bias), where(low, add(x, bias), x))
+    return where(inside, 0.0, moved)
+
+
+def threshold(x: Any, threshold: float, value: float) -> Any:
+    """x where it is over `threshold`, else `value`; nan stays."""
+    x = tensor(x)
+    return where(less_equal(x, threshold), value, x)
+
+
+def thresholded_relu(x: Any, alpha: float = 1.0) -> Any:
+    """x where it is over alpha, else 0; nan stays."""
+    return threshold(x, alpha, 0)
+
+
+def glu(x: Any, dim: int = -1) -> Any:
+    """The first half of x along `dim` times the sigmoid of the second.
+
+    Raises   ShapeError   the size of the axis is odd
+    """
+    x = _float(x)
+    axis = normal_axis("glu", dim, type_of(x).rank)
+    if type_of(x).shape[axis] % 2:
+        raise located(ShapeError(f"glu: axis {axis} of {type_of(x)} has no two equal halves"))
+    first, second = split(x, 2, axis)
+    return multiply(first, sigmoid(second))
+
+
+def _chosen(function: str, x: Any, axis: int | None, dim: int | None) -> int:
+    found = dim if axis is None else axis
+    return normal_axis(function, -1 if found is None else found, type_of(x).rank)
+
+
+def softmin(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
+    """softmax(-x) along `axis` (also spelled dim; the last if neither is given)."""
+    x = negative(_float(x))
+    return apply(Softmax(_chosen("softmin", x, axis, dim)), x)
+
+
+def quiet_softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
+    """exp(x) / (1 + sum(exp(x))) along `axis` (or dim), without overflow: a softmax that may choose nothing.
+
+    Source   E. Miller, Attention Is Off By One, 2023
+    """
+    x = _float(x)
+    at = _chosen("quiet_softmax", x, axis, dim)
+    if type_of(x).shape[at] == 0:
+        return x
+    highest = maximum(0.0, max(x, at, keepdims=True))  # the 1 is the exponential of a score of 0
+    parts = exp(subtract(x, highest))
+    return divide(parts, add(exp(negative(highest)), sum(parts, at, keepdims=True)))
+
+
+def _along(op: Any, x: Any, axis: int | None, dim: int | None) -> Any:
+    (x,) = floats(x)
+    chosen = dim if axis is None else axis
+    return apply(op(normal_axis(op.name, -1 if chosen is None else chosen, type_of(x).rank)), x)
+
+
+def softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
+    """exp(x) divided by its sum along `axis` (also spelled dim; the last if neither is given)."""
+    return _along(Softmax, x, axis, dim)
+
+
+def log_softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
+    """log(softmax(x)), without overflow."""
+    return _along(LogSoftmax, x, axis, dim)

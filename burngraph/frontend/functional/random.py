@@ -1,0 +1,161 @@
+"""Random numbers from explicit keys: the same key gives the same numbers everywhere."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from burngraph.errors import ShapeError
+from burngraph.frontend.functional.comparison import bitwise_right_shift, less
+from burngraph.frontend.functional.elementwise import abs as magnitude
+from burngraph.frontend.functional.elementwise import add, clip, cos, log, multiply, negative, sign, sqrt, subtract
+from burngraph.frontend.functional.indexing import take
+from burngraph.frontend.functional.reduction import argmax
+from burngraph.frontend.functional.shape import astype, broadcast_to, moveaxis, shape_tuple, split, squeeze, tensor
+from burngraph.frontend.functional.sorting import argsort
+from burngraph.frontend.functional.special import erfinv
+from burngraph.frontend.recording import apply, located, type_of
+from burngraph.ir.ops.constant import Constant
+from burngraph.ir.ops.random import RandomBits, RandomSplit
+from burngraph.ir.promotion import holds
+from burngraph.ir.types import F32, I32, I64, U32, U64, TensorType, as_dtype
+
+__all__ = [
+    "bernoulli",
+    "categorical",
+    "exponential",
+    "gumbel",
+    "laplace",
+    "normal",
+    "permutation",
+    "randint",
+    "random_bits",
+    "random_key",
+    "random_split",
+    "truncated_normal",
+    "uniform",
+]
+
+_WORD = 2**32
+_MANTISSA_BITS = 24
+
+
+def random_key(seed: int) -> Any:
+    """The key u32[2] of a static seed, as mx.random.key makes it."""
+    return apply(Constant(((seed // _WORD) % _WORD, seed % _WORD), TensorType(U32, (2,))))
+
+
+def _key(key: Any) -> Any:
+    key = tensor(key)
+    if type_of(key) != TensorType(U32, (2,)):
+        raise located(ShapeError(f"a random key is u32[2], got {type_of(key)}", "make one with bg.random_key(seed)"))
+    return key
+
+
+def random_split(key: Any, num: int = 2) -> Any:
+    """`num` new keys, u32[num, 2], as mx.random.split."""
+    return apply(RandomSplit(num), _key(key))
+
+
+def random_bits(key: Any, shape: int | Sequence[int] = ()) -> Any:
+    """32 random bits per entry, u32, as mx.random.bits."""
+    return apply(RandomBits(shape_tuple(shape)), _key(key))
+
+
+def _unit(key: Any, shape: tuple[int, ...]) -> Any:
+    """Uniform f32 in [0, 1): multiples of 2^-24, each as likely."""
+    bits = bitwise_right_shift(random_bits(key, shape), 32 - _MANTISSA_BITS)
+    return multiply(astype(bits, F32), 2.0**-_MANTISSA_BITS)
+
+
+def uniform(key: Any, shape: int | Sequence[int] = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = F32) -> Any:
+    """Uniform in [low, high); the numbers are not those of mx.random.uniform."""
+    unit = _unit(key, shape_tuple(shape))
+    if isinstance(low, float) and isinstance(high, float) and (low, high) == (0.0, 1.0):
+        return astype(unit, dtype)
+    return astype(add(multiply(unit, subtract(high, low)), low), dtype)
+
+
+def normal(key: Any, shape: int | Sequence[int] = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = F32) -> Any:
+    """Normal with mean `loc` and standard deviation `scale` (Box-Muller); not the numbers of mx.random.normal."""
+    first, second = (squeeze(part, 0) for part in split(_unit(key, (2, *shape_tuple(shape))), 2))
+    radius = sqrt(multiply(log(add(negative(first), 1.0)), -2.0))  # 1 - u lies in (0, 1], so the log is finite
+    return astype(add(multiply(multiply(radius, cos(multiply(second, 2 * math.pi))), scale), loc), dtype)
+
+
+def bernoulli(key: Any, p: Any = 0.5, shape: int | Sequence[int] = ()) -> Any:
+    """True with probability `p`."""
+    return less(_unit(key, shape_tuple(shape)), p)
+
+
+def _open_unit(key: Any, shape: tuple[int, ...]) -> Any:
+    """Uniform f32 in (0, 1), both ends left out, so that its logarithm and log(1 - u) are finite."""
+    # 23 bits and a half: one bit more would round the greatest of them up to 1
+    bits = bitwise_right_shift(random_bits(key, shape), 33 - _MANTISSA_BITS)
+    return multiply(add(astype(bits, F32), 0.5), 2.0 ** (1 - _MANTISSA_BITS))
+
+
+def randint(key: Any, low: int, high: int, shape: int | Sequence[int] = (), dtype: Any = I32) -> Any:
+    """Integers, low <= n < high, each as likely up to a bias of (high - low) / 2^32.
+
+    Raises   ShapeError   high is not above low, they are more than 2^32 apart, or the dtype does not hold them
+    """
+    wanted = as_dtype(dtype)
+    if not low < high <= low + _WORD:
+        raise located(ShapeError(f"randint: needs low < high <= low + 2^32, got {low} and {high}"))
+    if not wanted.is_integer or not (holds(wanted, low) and holds(wanted, high - 1)):
+        raise located(ShapeError(f"randint: {wanted} does not hold {low} to {high - 1}"))
+    bits = astype(random_bits(key, shape), U64)
+    return astype(add(astype(bitwise_right_shift(multiply(bits, high - low), 32), I64), low), wanted)
+
+
+def exponential(key: Any, shape: int | Sequence[int] = (), scale: Any = 1.0, dtype: Any = F32) -> Any:
+    """Exponential with mean `scale`: -scale log u."""
+    return astype(multiply(negative(log(_open_unit(key, shape_tuple(shape)))), scale), dtype)
+
+
+def gumbel(key: Any, shape: int | Sequence[int] = (), dtype: Any = F32) -> Any:
+    """Standard Gumbel: -log(-log u)."""
+    return astype(negative(log(negative(log(_open_unit(key, shape_tuple(shape)))))), dtype)
+
+
+def laplace(key: Any, shape: int | Sequence[int] = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = F32) -> Any:
+    """Laplace around `loc`: loc - scale sign(v) log(1 - 2 |v|) for v uniform in (-1/2, 1/2)."""
+    v = subtract(_open_unit(key, shape_tuple(shape)), 0.5)
+    size = log(subtract(1.0, multiply(magnitude(v), 2.0)))
+    return astype(subtract(loc, multiply(multiply(sign(v), size), scale)), dtype)
+
+
+def truncated_normal(
+    key: Any, lower: float = -2.0, upper: float = 2.0, shape: int | Sequence[int] = (), dtype: Any = F32
+) -> Any:
+    """Standard normal given that it lies between `lower` and `upper`: the inverse of its distribution at a uniform number.
+
+    Raises   ShapeError   upper is not above lower
+    """
+    if not lower < upper:
+        raise located(ShapeError(f"truncated_normal: needs lower < upper, got {lower} and {upper}"))
+    low, high = (math.erf(bound / math.sqrt(2)) for bound in (lower, upper))
+    drawn = multiply(erfinv(add(multiply(_open_unit(key, shape_tuple(shape)), high - low), low)), math.sqrt(2))
+    return astype(clip(drawn, lower, upper), dtype)  # rounding may step over a bound
+
+
+def categorical(key: Any, logits: Any, axis: int = -1, shape: int | Sequence[int] | None = None) -> Any:
+    """Indices (i32) along `axis`, each with probability softmax(logits): the greatest of logits plus Gumbel noise.
+
+    shape    of the result; it must broadcast the other axes of `logits`, and is those if None
+
+    Raises   ShapeError   `shape` does not
+    """
+    logits = tensor(logits)
+    logits = moveaxis(logits, axis, -1)
+    *others, classes = type_of(logits).shape
+    wanted = tuple(others) if shape is None else shape_tuple(shape)
+    noisy = add(gumbel(key, (*wanted, classes), type_of(logits).dtype), broadcast_to(logits, (*wanted, classes)))
+    return astype(argmax(noisy, axis=-1), I32)
+
+
+def permutation(key: Any, x: Any, axis: int = 0) -> Any:
+    """The entries of `x` along `axis` in a random order, or 0 .. n - 1 so for an int n."""
+    n = x if isinstance(x, int) else type_of(tensor(x)).shape[axis]
+    order = argsort(random_bits(key, (n,)))
+    return order if isinstance(x, int) else take(x, order, axis=axis)
