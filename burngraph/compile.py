@@ -28,7 +28,7 @@ from burngraph.lower_mlx.lower import Lowered, array_type, default_target, lower
 from burngraph.passes.check_indices import IndexCheck, check_indices, raise_if_out_of_range
 from burngraph.passes.eliminate_layout import eliminate_layout_with_certificate
 from burngraph.passes.layout_certificate import Certificate
-from burngraph.passes.pipeline import LAYOUT, check_passes, run_pipeline
+from burngraph.passes.pipeline import LAYOUT, passes_within, run_pipeline
 from burngraph.program_file import Arguments, Stored, read_program, write_program
 from burngraph.retraces import Retraces, Traced
 from burngraph.signature import arrays_among, is_array_leaf, leaf_names, signature
@@ -365,6 +365,8 @@ def compile(
     weights           data for the graph's weights, by key
     target            a Target or its name; the default is the device MLX uses
     passes            names of the passes to run; None for all
+    precision         "exact" keeps every bit and so leaves layout as it is; "reassociate" adds the numbers of a sum in another
+                      order where that is faster; "fast" may approximate, which no rewrite does yet
     checks            raise IndexRangeError, after the call's one evaluation, for an index that its axis does not have; without
                       it such an index reads the nearest entry, and writes nothing
     verify            on a signature's first call, run every stage in the interpreter and compare
@@ -372,11 +374,7 @@ def compile(
 
     Raises   InputError   an option that does not exist, or neither a function nor a graph
     """
-    if precision not in ("exact", "reassociate", "fast"):
-        raise InputError(f"no precision {precision!r}", "precisions: exact, reassociate, fast")
-    if precision != "reassociate":
-        raise InputError(f"precision={precision!r} is not available", "leave it at 'reassociate'")
-    check_passes(passes)
+    allowed = passes_within(precision, passes)
     if fn_or_graph is _NOT_GIVEN:
         return functools.partial(compile, weights=weights, target=target, passes=passes, precision=precision, checks=checks,
                                  verify=verify, static_argnames=static_argnames)  # fmt: skip
@@ -386,7 +384,7 @@ def compile(
         static = static_names(fn_or_graph, static_argnames)
     else:
         raise InputError(f"compile takes a function or a bg.Graph, not {fn_or_graph!r:.80}")
-    return Program(fn_or_graph, weights, _target(target), passes, verify, static, checks=checks)
+    return Program(fn_or_graph, weights, _target(target), allowed, verify, static, checks=checks)
 
 
 def _target(target: Target | str | None) -> Target:

@@ -165,3 +165,18 @@ def test_refused_at_once_by_name(message, call):
     with pytest.raises(InputError) as caught:
         call(lambda x, n=1: x)
     assert message in str(caught.value)
+
+
+def test_exact_programs_keep_every_bit_of_op_by_op_calls():
+    rng = np.random.default_rng(0)
+    x, w = (rng.normal(size=s).astype("float32") for s in ((2, 3, 9, 9), (8, 3, 3, 3)))
+
+    def model(x):
+        return bg.sum(bg.relu(bg.conv2d(x, w, padding=1)), axis=(1, 2, 3))
+
+    exact = bg.compile(model, precision="exact")
+    np.testing.assert_array_equal(np.array(exact(x)), np.array(model(x)))
+    assert "eliminate-layout" not in exact.explain()
+    assert "eliminate-layout" in bg.compile(model, precision="fast").specialise(x).explain()
+    with pytest.raises(InputError, match="no precision 'half'"):
+        bg.compile(model, precision="half")

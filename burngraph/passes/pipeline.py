@@ -35,12 +35,36 @@ PIPELINE: tuple[tuple[str, Pass], ...] = (
 )
 
 
+# They may change the order in which the numbers of a sum are added; all others give the same bits.
+REASSOCIATING = ("factor-contractions", "lift-permutes", LAYOUT)
+PRECISIONS = ("exact", "reassociate", "fast")
+
+
 def check_passes(passes: Sequence[str] | None) -> None:
     """Raise InputError for a name that is no pass."""
     known = [name for name, _ in PIPELINE]
     unknown = [name for name in passes or () if name not in known]
     if unknown:
         raise InputError(f"no pass {unknown[0]!r}", "passes: " + ", ".join(known))
+
+
+def passes_within(precision: str, passes: Sequence[str] | None) -> Sequence[str] | None:
+    """The names among `passes` (None for all) that `precision` allows.
+
+    precision   "exact": only passes that keep every bit; "reassociate": sums may be added in another order; "fast": rewrites
+                that approximate too, of which there are none yet
+
+    Raises   InputError   no such precision, no such pass, or a pass named that the precision forbids
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"no precision {precision!r}", "precisions: " + ", ".join(PRECISIONS))
+    check_passes(passes)
+    if precision != "exact":
+        return passes
+    forbidden = [name for name in passes or () if name in REASSOCIATING]
+    if forbidden:
+        raise InputError(f"pass {forbidden[0]!r} reassociates, precision='exact' forbids it", "leave one of the two out")
+    return [name for name, _ in PIPELINE if name not in REASSOCIATING] if passes is None else passes
 
 
 def run_everywhere(run: Pass, graph: Graph) -> Graph:

@@ -41,8 +41,8 @@ def test_result_and_source() -> None:
 
 
 def test_options_that_do_not_exist_are_refused() -> None:
-    with pytest.raises(InputError, match="precision='exact' is not available"):
-        compile(model, precision="exact")
+    with pytest.raises(InputError, match="pass 'eliminate-layout' reassociates, precision='exact' forbids it"):
+        compile(model, precision="exact", passes=["eliminate-layout"])
 
 
 def test_prepare_runs_again_when_a_bound_array_is_another_object() -> None:
