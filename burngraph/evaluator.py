@@ -1,5 +1,6 @@
 """Ops on concrete arrays outside a trace, on MLX; and arrays of any library as MLX arrays."""
 
+import sys
 from typing import Any
 
 import mlx.core as mx
@@ -26,7 +27,7 @@ class MlxEvaluator:
             raise leaked(x)  # a program that is called in a trace takes part in it, so this trace is over
         if not isinstance(x, np.ndarray | np.generic):
             try:
-                x = np.from_dlpack(x)
+                return _from_other_library(x)
             except (AttributeError, BufferError, RuntimeError, TypeError) as error:
                 raise InputError(f"an array of {type(x).__name__} does not convert: {error}") from None
         return from_numpy(np.asarray(x))
@@ -40,6 +41,15 @@ class MlxEvaluator:
     def apply(self, op: Op, *arrays: Any) -> tuple[Any, ...]:
         infer_types(op, [None if a is None else array_type(a) for a in arrays])
         return apply_eagerly(op, *arrays)
+
+
+def _from_other_library(x: Any) -> mx.array:
+    """By DLPack. PyTorch's parameters are taken without their gradient; NumPy has no bfloat16, so that goes as its bits."""
+    if getattr(x, "requires_grad", False):
+        x = x.detach()
+    if str(x.dtype) == "torch.bfloat16":
+        return from_numpy(np.from_dlpack(x.contiguous().view(sys.modules["torch"].int16))).view(mx.bfloat16)
+    return from_numpy(np.asarray(np.from_dlpack(x)))
 
 
 EVALUATOR = MlxEvaluator()

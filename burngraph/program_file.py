@@ -100,7 +100,12 @@ def read_program(path: str | os.PathLike[str]) -> Stored:
 
 def same_arguments(tree: TreeDef, stored: TreeDef) -> bool:
     """Whether two trees have one shape; named tuples are compared by name and fields, as their class is not on disk."""
-    return _tree_json(tree) == _tree_json(stored)
+    return _without_order(_tree_json(tree)) == _without_order(_tree_json(stored))
+
+
+def _without_order(tree: dict[str, Any]) -> dict[str, Any]:
+    children = [_without_order(child) for child in tree.get("children", ())]
+    return {key: value for key, value in tree.items() if key not in ("order", "children")} | {"children": children}
 
 
 def _check_trees(place: Path, graph: Graph, arguments: Arguments | None, out_tree: TreeDef | None) -> None:
@@ -118,7 +123,7 @@ def _tree_json(tree: TreeDef) -> dict[str, Any]:
         raise InputError(f"save: a dict has the key {odd[0]!r}", "only str and int keys can be written")
     found: dict[str, Any] = {"kind": tree.kind}
     if tree.keys:
-        found["keys"] = list(tree.keys)
+        found["keys"], found["order"] = list(tree.keys), list(tree.order or tree.keys)
     if tree.type is not None:
         found["name"], found["fields"] = tree.type.__name__, list(tree.type._fields)
     if tree.children:
@@ -133,7 +138,10 @@ def _tree(found: Mapping[str, Any]) -> TreeDef:
         return LEAF
     if kind == "dict":
         keys = tuple(key if type(key) in _KEYS else str(key) for key in found.get("keys", ()))
-        return TreeDef(kind, _as_many(children, keys), keys)
+        order = tuple(found.get("order", keys))
+        if sorted(map(repr, order)) != sorted(map(repr, keys)):
+            raise ValueError("the order of a dict names other keys")
+        return TreeDef(kind, _as_many(children, keys), keys, order=order)
     if kind == "namedtuple":
         cls = namedtuple(found["name"], found["fields"])  # refuses what is no identifier
         return TreeDef(kind, _as_many(children, found["fields"]), type=cls)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 
 from burngraph.errors import InputError
 from burngraph.evaluator import EVALUATOR
@@ -26,7 +27,8 @@ def arrays_among(stored: Arguments, args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def is_array_leaf(leaf: Any) -> bool:
-    return not isinstance(leaf, STATIC) and EVALUATOR.is_array(leaf)
+    """Arrays, and NumPy's own floats (np.float32), which are arrays of rank 0; np.float64 is a Python float too, so static."""
+    return not isinstance(leaf, STATIC) and (EVALUATOR.is_array(leaf) or isinstance(leaf, np.inexact))
 
 
 def signature(tree: Any, arrays: list[mx.array]) -> Any:

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from burngraph.errors import DTypeError, InputError, ShapeError
 from burngraph.frontend.arguments import FlatCall, matching_leaves
-from burngraph.frontend.recording import active_trace, apply_several, evaluator, located
+from burngraph.frontend.recording import active_trace, apply, apply_several, evaluator, located, type_of
 from burngraph.frontend.trees import TreeDef, unflatten
 from burngraph.ir.builder import inline
 from burngraph.ir.graph import Graph
+from burngraph.ir.ops.complex import Conj
 from burngraph.ir.ops.constant import Splat
 from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.types import TensorType
@@ -85,7 +86,7 @@ def value_and_grad(
     """A function that returns `fn`'s value and the gradient of its scalar loss.
 
     argnums    positions of the arguments to differentiate, trees of float arrays; 0 if neither these nor `argnames` are given
-               The gradient by a complex array is dL/d(re) - i dL/d(im), the conjugate of PyTorch's
+               The gradient by a complex array is dL/d(re) + i dL/d(im), the way uphill, as in MLX and PyTorch
     argnames   keyword arguments to differentiate
     has_aux    `fn` returns (loss, auxiliary results); the value is then that pair
 
@@ -140,7 +141,12 @@ def _gradient_tree(traced: _Traced, index: int, gradients: Any) -> Any:
     tree = traced.in_trees[index]
     if len(traced.positions[index]) != tree.n_leaves:
         raise located(DTypeError(f"argument {index} to differentiate has leaves that are not arrays"))
-    return unflatten(tree, [next(gradients) for _ in traced.positions[index]])
+    return unflatten(tree, [_uphill(next(gradients)) for _ in traced.positions[index]])
+
+
+def _uphill(cotangent: Any) -> Any:
+    """The gradient that stands for `cotangent`: of complex numbers the conjugate, see ir/ops/complex.py."""
+    return apply(Conj(), cotangent) if type_of(cotangent).dtype.kind == "complex" else cotangent
 
 
 def _check_loss(graph: Graph, fn: Callable[..., Any]) -> None:

@@ -180,3 +180,17 @@ def test_exact_programs_keep_every_bit_of_op_by_op_calls():
     assert "eliminate-layout" in bg.compile(model, precision="fast").specialise(x).explain()
     with pytest.raises(InputError, match="no precision 'half'"):
         bg.compile(model, precision="half")
+
+
+def test_results_keep_the_order_of_their_keys():
+    params = {"w": np.ones(2, "float32"), "b": np.zeros(2, "float32")}
+    loss = bg.compile(bg.grad(lambda p: bg.sum(p["w"]) * bg.sum(p["b"])))
+    assert list(loss(params)) == list(bg.tree_map(lambda x: x, params)) == ["w", "b"]
+    assert list(bg.compile(lambda x: {"z": x, "a": x})(np.ones(2, "float32"))) == ["z", "a"]
+
+
+def test_a_numpy_float_is_an_array_of_rank_0():
+    step = bg.compile(lambda p, rate: p - rate)
+    for n in range(3):
+        step(np.ones(2, "float32"), np.float32(0.1 * n))
+    assert step.cache_info().misses == 1

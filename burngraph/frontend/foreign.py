@@ -51,11 +51,20 @@ def refusal(expression: str, where: Source | None) -> TraceError:
     )
 
 
-def _what_and_way_out(expression: str) -> tuple[str, str]:
+def is_indexing(expression: str) -> bool:
+    """Whether it reads x[...]."""
+    return isinstance(_node(expression), ast.Subscript)
+
+
+def _node(expression: str) -> ast.expr | None:
     try:
-        node = ast.parse(expression, mode="eval").body
+        return ast.parse(expression, mode="eval").body
     except SyntaxError:  # the line is only a part of a statement
-        node = None
+        return None
+
+
+def _what_and_way_out(expression: str) -> tuple[str, str]:
+    node = _node(expression)
     operator = None
     if isinstance(node, ast.BinOp):
         operator = OPERATORS.get(type(node.op))
@@ -64,7 +73,7 @@ def _what_and_way_out(expression: str) -> tuple[str, str]:
     if operator is not None:
         return "an mx.array stands to the left of", f"write bg.{operator}(x, y), or put the traced value first"
     if isinstance(node, ast.Subscript):
-        return "an mx.array is indexed with", "write bg.take(array, index, axis=0)"
+        return "a concrete array is indexed with", "write bg.take(array, index, axis=0)"
     called = _LIBRARIES.match(ast.unparse(node.func)) if isinstance(node, ast.Call) else None
     if called is None:
         return "another library's function was called on", "write what it computes with bg functions"

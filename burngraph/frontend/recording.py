@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from burngraph.errors import BurngraphError, TraceError
-from burngraph.frontend.foreign import caller_outside, running_expression
+from burngraph.frontend.foreign import caller_outside, is_indexing, running_expression
 from burngraph.frontend.foreign import refusal as foreign_refusal
 from burngraph.ir.builder import Builder, infer_types
 from burngraph.ir.graph import ParamKind, Source
@@ -158,6 +158,10 @@ class TracedValue:
         raise self._refusal("complex() needs the number in", "keep it as an array: bg functions take it as it is")
 
     def __array__(self, *_: Any, **__: Any) -> Any:
+        frame = caller_outside(_PACKAGE)
+        expression = running_expression(frame) if frame else ""
+        if is_indexing(expression):
+            raise foreign_refusal(expression, user_source())
         raise self._refusal("NumPy needs the entries of", "call the bg function of the same name instead of the np one")
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:

@@ -1,7 +1,7 @@
 """Trees of leaves: nested dicts, lists, tuples, named tuples and None, taken apart and put together again."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from burngraph.errors import InputError
@@ -15,12 +15,14 @@ class TreeDef:
     keys       sorted keys of a dict
     type       class of a named tuple
     children   one TreeDef per entry, in the order of `keys` or of the sequence
+    order      keys of a dict as it had them, in which it is put together again; takes no part in equality
     """
 
     kind: str
     children: tuple["TreeDef", ...] = ()
     keys: tuple[Any, ...] = ()
     type: Any = None
+    order: tuple[Any, ...] = field(default=(), compare=False)
 
     @property
     def n_leaves(self) -> int:
@@ -61,7 +63,7 @@ def _flatten(tree: Any, leaves: list[Any]) -> TreeDef:
             keys = tuple(sorted(tree))
         except TypeError:
             raise InputError(f"the keys of a dict do not sort: {list(tree)}", "give it keys of one type") from None
-        return TreeDef("dict", tuple(_flatten(tree[key], leaves) for key in keys), keys)
+        return TreeDef("dict", tuple(_flatten(tree[key], leaves) for key in keys), keys, order=tuple(tree))
     if isinstance(tree, list):
         return TreeDef("list", tuple(_flatten(item, leaves) for item in tree))
     if isinstance(tree, tuple):
@@ -88,7 +90,8 @@ def _unflatten(tree_def: TreeDef, leaves: Iterator[Any]) -> Any:
         return None
     items = [_unflatten(child, leaves) for child in tree_def.children]
     if tree_def.kind == "dict":
-        return dict(zip(tree_def.keys, items, strict=True))
+        found = dict(zip(tree_def.keys, items, strict=True))
+        return {key: found[key] for key in tree_def.order or tree_def.keys}
     if tree_def.kind == "list":
         return items
     return tree_def.type(*items) if tree_def.kind == "namedtuple" else tuple(items)

@@ -192,8 +192,8 @@ def test_ties_give_the_derivative_to_x_and_then_to_the_first() -> None:
     assert (gx.tolist(), gv.tolist()) == ([0, 0], [0, 1, 1, 0])
 
 
-@pytest.mark.parametrize("function", [lambda x: x[X > 0], lambda x: x[True], lambda x: x.at[X > 0].add(1.0)])
-def test_masks_are_refused(function) -> None:
+@pytest.mark.parametrize("function", [lambda x: x[x > 0], lambda x: x[True], lambda x: x.at[x > 0].add(1.0)])
+def test_traced_masks_are_refused(function) -> None:
     with pytest.raises(TraceError, match=r"use bg\.where\(mask, x, other\)"):
         bg.trace(function, bg.TensorSpec((3, 4, 5)))
 
@@ -232,3 +232,38 @@ def test_proved_indices_are_not_clamped() -> None:
     program(x)
     assert "clip" not in program.source and "minimum" not in program.source
     assert "clip" in bg.compile(lambda x, i: x[i]).specialise(x, np.array([0], "int32")).source
+
+
+MASK = np.array([[True, False, True], [False, False, True]])
+
+
+MASKS = [
+    MASK,
+    (MASK, 1),
+    (slice(None), MASK[0]),
+    (MASK[:, 0], slice(0, 2)),
+    (..., np.array([True, False, True, False])),
+    (MASK[:, 0], np.array([2])),
+]
+
+
+@pytest.mark.parametrize("index", MASKS, ids=str)
+def test_masks_of_known_entries_select_as_in_numpy(index):
+    x = np.arange(24, dtype="float32").reshape(2, 3, 4)
+    (got,) = bg.run(bg.trace(lambda x: x[index], x), x)
+    np.testing.assert_array_equal(got, x[index])
+    (added,) = bg.run(bg.trace(lambda x: x.at[index].add(1.0), x), x)
+    x[index] += 1
+    np.testing.assert_array_equal(added, x)
+
+
+def test_a_list_of_bools_is_a_mask():
+    (got,) = bg.run(bg.trace(lambda x: x[[True, False]], bg.TensorSpec((2, 3))), np.ones((2, 3), "float32"))
+    assert got.shape == (1, 3)
+
+
+def test_a_mask_that_does_not_fit_is_refused():
+    with pytest.raises(ShapeError, match=r"a mask of shape \[3\] does not fit axes of \[2\]"):
+        bg.trace(lambda x: x[MASK[0]], bg.TensorSpec((2, 3)))
+    with pytest.raises(TraceError, match="a mask whose entries are not known"):
+        bg.trace(lambda x: x[x > 0], bg.TensorSpec((2, 3)))

@@ -86,3 +86,9 @@ def test_a_leaked_value_says_that_its_trace_is_over(use):
     bg.compile(lambda x: leak.append(x) or x)(X)
     with pytest.raises(TraceError, match="after its trace has ended"):
         use(leak[0])
+
+
+def test_a_numpy_array_indexed_with_a_traced_value_is_told_of_take():
+    table = np.arange(4.0)
+    with pytest.raises(TraceError, match=r"write bg\.take\(array, index, axis=0\)"):
+        bg.compile(lambda i: table[i])(np.array([1]))

@@ -25,7 +25,7 @@ from burngraph.frontend.recording import TracedValue, apply, is_tensor, located,
 from burngraph.ir.ops.constant import MAX_CONSTANT_SIZE, Constant, Splat
 from burngraph.ir.ops.index import GatherNd, Take
 from burngraph.ir.ops.scatter import ScatterNd, SliceAssign
-from burngraph.ir.types import I32, I64, U32, U64, TensorType
+from burngraph.ir.types import BOOL, I32, I64, U32, U64, TensorType
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ def index_tuples(arrays: list[Any]) -> Any:
 
 
 def selection(x: Any, index: Any) -> Selection:
-    """Read an index expression: integers, slices with any static step, None, Ellipsis and integer arrays.
+    """Read an index expression: integers, slices with any static step, None, Ellipsis and integer arrays, and NumPy's masks.
 
-    Raises   ShapeError   too many indices, or an integer out of range;   TraceError   a boolean mask
+    Raises   ShapeError   too many indices, an integer out of range, a mask that does not fit;   TraceError   a traced mask
              DTypeError   an index of another type
     """
     items = _expanded(x, index if isinstance(index, tuple) else (index,))
@@ -157,26 +157,60 @@ def _expanded(x: Any, items: tuple[Any, ...]) -> list[Any]:
     """
     found = [_read_item(item) for item in items]
     dots = [i for i, item in enumerate(found) if isinstance(item, EllipsisType)]
-    used = sum(1 for item in found if item is not None and not isinstance(item, EllipsisType))
+    used = sum(_axes_of(item) for item in found)
     rank = type_of(x).rank
     if len(dots) > 1 or used > rank:
         raise located(ShapeError(f"{used} indices and {len(dots)} ellipses do not fit {type_of(x)}"))
     at = dots[0] + 1 if dots else len(found)
-    return [*found[:at], *[slice(None)] * (rank - used), *found[at:]]
+    return _without_masks(x, [*found[:at], *[slice(None)] * (rank - used), *found[at:]])
+
+
+def _axes_of(item: Any) -> int:
+    """How many axes of x an item of an index stands for."""
+    return item.ndim if _is_mask(item) else int(item is not None and not isinstance(item, EllipsisType))
+
+
+def _is_mask(item: Any) -> bool:
+    """Whether it is a mask whose entries are known, so that what it selects has a shape."""
+    return isinstance(item, np.ndarray) and item.dtype == np.bool_ and item.ndim > 0
+
+
+def _without_masks(x: Any, items: list[Any]) -> list[Any]:
+    """`items` with each mask replaced by the positions where it is true, one array per axis of it, as NumPy does."""
+    found: list[Any] = []
+    axis = 0
+    for item in items:
+        if _is_mask(item):
+            covered = type_of(x).shape[axis : axis + item.ndim]
+            if item.shape != covered:
+                raise located(
+                    ShapeError(f"a mask of shape {list(item.shape)} does not fit axes of {list(covered)} of {type_of(x)}")
+                )
+            found += [_listed(positions.tolist()) for positions in np.nonzero(item)]
+        else:
+            found.append(item)
+        axis += _axes_of(item)
+    return found
 
 
 def _read_item(item: Any) -> Any:
     if isinstance(item, np.integer):
         return int(item)
+    if isinstance(item, list | tuple) and item and all(isinstance(entry, bool | np.bool_) for entry in item):
+        return np.array(item)
+    if _is_mask(item):
+        return item
     if isinstance(item, list | tuple | range):
         item = _listed(list(item))
-    if is_tensor(item) and not type_of(item).dtype.is_integer:
+    if is_tensor(item) and type_of(item).dtype is BOOL:
         raise located(
             TraceError(
-                f"an index is {type_of(item)}; only integer arrays select entries",
-                "for a mask, whose result has no static shape, use bg.where(mask, x, other)",
+                f"an index is {type_of(item)}, a mask whose entries are not known while the graph is built",
+                "what it selects has no fixed shape: use bg.where(mask, x, other)",
             )
         )
+    if is_tensor(item) and not type_of(item).dtype.is_integer:
+        raise located(DTypeError(f"an index is {type_of(item)}, not integers", "convert it with .astype('int32')"))
     return item
 
 
