@@ -43,6 +43,10 @@ class TraceError(BurngraphError):
     """User code did something to a traced value that has no meaning in a graph."""
 
 
+class NoAttributeError(TraceError, AttributeError):
+    """A traced value has no such attribute; says what to write where another library's arrays have it."""
+
+
 class RegistrationError(BurngraphError):
     """An op class or a lowering is incomplete, or its name is taken."""
 

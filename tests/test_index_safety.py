@@ -238,10 +238,23 @@ def test_checks_name_the_users_line_and_look_through_derivatives_and_composites(
         with pytest.raises(IndexRangeError, match=r"scatter_nd: index 5 .* axis 0(.|\n)*test_index_safety.py:\d+") as caught:
             program(x, i, j)
         assert f"test_index_safety.py:{losing.__code__.co_firstlineno + 2}" in str(caught.value)
-    loss = bg.compile(lambda x, y: bg.cross_entropy(x, y), checks=True)
-    loss(x, np.array([0, 1, 2, 2], "int32"))
-    with pytest.raises(IndexRangeError, match="take_along: index 3 is out of range for axis 1"):
-        loss(x, np.array([0, 1, 3, 2], "int32"))
+
+
+@pytest.mark.parametrize("loss", [bg.cross_entropy, bg.nll_loss, bg.multi_margin_loss])
+def test_checks_of_classes_allow_no_negative_number_but_the_ignored_one(loss: Any) -> None:
+    x, good = np.ones((4, 3), "float32"), np.array([0, 1, 2, 2], "int32")
+    # a derivative does not compute the loss, but it reads the same classes
+    for function in (loss, lambda x, y: bg.grad(lambda x: loss(x, y))(x)):
+        program = bg.compile(function, checks=True)
+        program(x, good)
+        if loss is not bg.multi_margin_loss:
+            program(x, np.array([0, 1, -100, 2], "int32"))
+        for bad in (-1, 3):
+            with pytest.raises(IndexRangeError) as caught:
+                program(x, np.array([0, 1, bad, 2], "int32"))
+            said = f"class_numbers: index {bad} is out of range for axis 1\n  in range: 0 ... 2\n  found at targets[2]"
+            assert said in str(caught.value)
+    assert "class_numbers" not in {node.op.name for node in program.ir().nodes}
 
 
 def stepping(x, i):
@@ -279,9 +292,13 @@ def test_checks_look_into_checkpoints_branches_and_loops() -> None:
 def test_checks_of_a_loop_start_with_its_first_step_and_need_one() -> None:
     x, i = np.ones((4, 3), "float32"), np.array([1, 5, 6], "int32")
     last_first = bg.compile(lambda x, i: bg.scan(lambda c, k: (c + x[k], None), x[0], i, reverse=True)[0], checks=True)
-    with pytest.raises(IndexRangeError, match="take: index 6"):
+    with pytest.raises(IndexRangeError, match=r"take: index 6(.|\n)*in step 2 of the scan, counted from 0"):
         last_first(x, i)
     last_first(x, i[:0])
+    rows = np.array([[0, 1, 2], [0, 1, 7]], "int32")
+    both = lambda x, i: bg.scan(lambda c, r: (bg.scan(lambda d, k: (d + x[k], None), c, r)[0], x[r]), x[0], i)  # noqa: E731
+    with pytest.raises(IndexRangeError, match=r"found at indices\[\], of indices: i32\[\], in step 1, 2 of the scan"):
+        bg.compile(both, checks=True)(x, rows)
 
 
 def test_indices_of_a_loop_that_counts_are_proved() -> None:

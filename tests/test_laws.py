@@ -13,7 +13,7 @@ from burngraph.ir.builder import Builder, infer_types
 from burngraph.ir.interpret import ArrayValue, Evaluate, decomposed, evaluate, run
 from burngraph.ir.op import OPS, Refuses, operand_names
 from burngraph.ir.ops.composite import Composite
-from burngraph.ir.ops.precision import WideComposite
+from burngraph.ir.ops.precision import WideReference
 from burngraph.ir.ops.random import RandomBits
 from burngraph.passes.push_forward import push_forward
 from burngraph.passes.transpose import transpose
@@ -198,7 +198,7 @@ def test_batched(sample: Sample) -> None:
 
 def has_own_reference(op: Any) -> bool:
     """Whether the op's NumPy meaning is not its decomposition, which would make the law below compare it with itself."""
-    return hasattr(op, "decompose") and type(op).reference not in (Composite.reference, WideComposite.reference)
+    return hasattr(op, "decompose") and type(op).reference not in (Composite.reference, WideReference.reference)
 
 
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if has_own_reference(s.op)], ids=str)

@@ -6,6 +6,7 @@ from typing import Any
 
 from burngraph.errors import DTypeError
 from burngraph.frontend.recording import is_inside_package, is_tensor, located
+from burngraph.ir.value import Value
 
 
 def argument_name(value: Any) -> str:
@@ -28,6 +29,8 @@ def argument_name(value: Any) -> str:
 def not_an_array(value: Any, name: str = "") -> Exception:
     """The error for `value` where an array or a number belongs; `name` says where, and is looked for if not given."""
     way_out = "give an array or a number"
+    if isinstance(value, Value):
+        way_out = "the aspects of an op are given values of a graph, which only emit takes: use emit(Relu(), x) inside an op"
     if isinstance(value, list | tuple):
         way_out = "wrap it in bg.asarray(...)"
         if any(map(is_tensor, value)):

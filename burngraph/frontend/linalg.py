@@ -3,7 +3,7 @@
 Factorisations (cholesky, qr, svd, eigh) and what rests on them (inv, solve, det) are not here: MLX has them on the CPU only.
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
 from burngraph.errors import InputError, ShapeError
 from burngraph.frontend.functional.contraction import cross, outer, vecdot, vector_norm
@@ -28,6 +28,23 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+
+
+_LEFT_OUT = (
+    *("cholesky", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "lstsq", "lu", "matrix_rank", "pinv", "qr", "slogdet"),
+    *("solve", "solve_triangular", "svd", "svdvals", "tri_inv", "cond"),
+)
+
+
+def __getattr__(name: str) -> NoReturn:
+    if name == "norm":
+        raise AttributeError("there is no bg.linalg.norm: write bg.linalg.vector_norm or bg.linalg.matrix_norm")
+    if name not in _LEFT_OUT:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(
+        f"there is no bg.linalg.{name}: factorizations, and what rests on them, are left out, as MLX computes them on the CPU "
+        f"only\n  outside a compiled function, mx.linalg and np.linalg have them: give their result to it as an argument"
+    )
 
 
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from burngraph.errors import InputError
 from burngraph.frontend.blame import operand
 from burngraph.frontend.functional import comparison, cumulative, elementwise, special
 from burngraph.frontend.functional import indexing as index
 from burngraph.frontend.functional import reduction as reduce
 from burngraph.frontend.functional import scattering as scatter
 from burngraph.frontend.functional import shape as movement
-from burngraph.frontend.recording import TracedValue, install_tracer_class, is_tensor
+from burngraph.frontend.other_names import no_attribute
+from burngraph.frontend.recording import TracedValue, install_tracer_class, is_tensor, located
 
 Binary = Callable[[Any, Any], Any]
 
@@ -89,6 +91,14 @@ class Tracer(TracedValue):
     def __iter__(self) -> Iterator[Any]:
         return iter([self[i] for i in range(len(self))])
 
+    def __round__(self, ndigits: int | None = None) -> Any:
+        if ndigits:
+            raise located(InputError(f"round to {ndigits} digits: only to whole numbers here", "as in bg.round(x * 100) / 100"))
+        return elementwise.round(self)
+
+    def __getattr__(self, name: str) -> Any:
+        raise no_attribute(self, name)
+
     @property
     def at(self) -> scatter.At:
         """x.at[index].set(v), .add, .subtract, .multiply, .divide, .maximum, .minimum: a new array with x[index] updated."""
@@ -98,6 +108,11 @@ class Tracer(TracedValue):
     def T(self) -> Any:
         """All axes in reverse order."""
         return movement.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return movement.matrix_transpose(self)
 
     def transpose(self, *axes: Any) -> Any:
         """permute_dims by `axes`, given singly or as one sequence; all axes reversed if there are none."""

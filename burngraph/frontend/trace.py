@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from burngraph.errors import BurngraphError, TraceError
 from burngraph.frontend.foreign import is_library, raising_expression, refusal
 from burngraph.frontend.functional.shape import splat
+from burngraph.frontend.other_names import explained_call
 from burngraph.frontend.recording import (
     Evaluator,
     Trace,
@@ -163,6 +164,9 @@ def _explained(error: Exception) -> TraceError | None:
             return None
         what = message.replace(f"'{Tracer.__name__}'", "a traced value")
         return TraceError(what, f"expression: {expression}", f"from {where}", "operands are arrays and numbers")
+    call = explained_call(message, expression, where, lambda: _reads_traced_value(error, expression))
+    if call is not None:
+        return call
     if _DTYPE in message:
         return TraceError(
             "another library's function was given a dtype of burngraph",

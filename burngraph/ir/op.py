@@ -19,7 +19,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
-from burngraph.errors import RefusedError, RegistrationError, ShapeError
+from burngraph.errors import InputError, RefusedError, RegistrationError, ShapeError
 from burngraph.ir.permutation import Perm
 from burngraph.ir.types import TensorType
 from burngraph.ir.value import Emit, Value
@@ -273,7 +273,12 @@ def attribute_names(op_class: type[Op]) -> tuple[str, ...]:
 
 
 def check_operand_count(op: Op, operands: Sequence[object | None]) -> None:
-    """Raise ShapeError unless `operands` fit the op's signature: required ones present, none too many."""
+    """Raise ShapeError unless `operands` fit the op's signature: required ones present, none too many.
+
+    Raises   InputError   `op` is no op, but its class or a function
+    """
+    if not isinstance(op, Op):
+        raise _no_op(op)
     specs = op.operands
     variadic = bool(specs) and specs[-1].endswith("*")
     if len(operands) < len(specs) - variadic or (len(operands) > len(specs) and not variadic):
@@ -281,6 +286,14 @@ def check_operand_count(op: Op, operands: Sequence[object | None]) -> None:
     for i, operand in enumerate(operands):
         if operand is None and not specs[min(i, len(specs) - 1)].endswith("?"):
             raise ShapeError(f"{op.name}: operand {specs[i]} is missing")
+
+
+def _no_op(given: Any) -> InputError:
+    name = getattr(given, "__name__", type(given).__name__)
+    if isinstance(given, type) and issubclass(given, Op):
+        return InputError(f"{name} is the class of an op, not an op", f"make one: {name}(...), with its attributes if any")
+    way_out = "an op is an instance of a class under @bg.register" + ("; call the function itself" if callable(given) else "")
+    return InputError(f"{name} is not an op", way_out)
 
 
 OPS: dict[str, type[Op]] = {}

@@ -94,10 +94,10 @@ def _cropped(mx: Any, op: Convolution, x: Known) -> tuple[Any, Ints, Ints, Ints]
 
 def _general(mx: Any, op: Conv, x: Known, w: Any, groups: int = 1) -> Any:
     y, low, high, step = _cropped(mx, op, x)
-    return mx.conv_general(
-        y, w, stride=op.stride, padding=(list(low), list(high)), kernel_dilation=op.dilation, input_dilation=step,
-        groups=groups, flip=op.flip,
-    )  # fmt: skip
+    given = {"stride": op.stride, "padding": low if low == high else (list(low), list(high))}
+    given |= {"kernel_dilation": op.dilation, "input_dilation": step, "groups": groups, "flip": op.flip}
+    usual = {"kernel_dilation": (1,) * len(step), "input_dilation": (1,) * len(step), "groups": 1, "flip": False}
+    return mx.conv_general(y, w, **{name: value for name, value in given.items() if value != usual.get(name)})
 
 
 @lowers(Conv)

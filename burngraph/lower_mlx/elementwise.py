@@ -188,19 +188,22 @@ def lower_splat(mx: Any, op: Splat) -> Any:
     value = op.value
     if op.type.dtype is U64 and isinstance(value, int) and value >= 2**63:
         value -= 2**64  # MLX reads a Python int as int64 and then wraps
-    return mx.broadcast_to(mx.array(value, dtype=mlx_dtype(op.type.dtype)), op.type.shape)
+    number = mx.array(value, dtype=mlx_dtype(op.type.dtype))
+    return mx.broadcast_to(number, op.type.shape) if op.type.rank else number
 
 
 @lowers(Constant)
 def lower_constant(mx: Any, op: Constant) -> Any:
-    return mx.array(list(op.values), dtype=mlx_dtype(op.type.dtype)).reshape(op.type.shape)
+    array = mx.array(list(op.values), dtype=mlx_dtype(op.type.dtype))
+    return array if op.type.rank == 1 else array.reshape(op.type.shape)
 
 
 @lowers(Iota)
 def lower_iota(mx: Any, op: Iota) -> Any:
     along = [1] * op.type.rank
     along[op.axis] = op.type.shape[op.axis]
-    is_counted = op.type.dtype.is_integer or op.type.dtype.kind == "float"
+    # mx.arange of 16-bit floats adds 1 to the last, which from 2048 (256) on changes nothing
+    is_counted = op.type.dtype.is_integer or (op.type.dtype.kind == "float" and op.type.dtype.bytes > 2)
     counts = mx.arange(op.type.shape[op.axis], dtype=mlx_dtype(op.type.dtype) if is_counted else mx.int32)
     counts = counts if is_counted else counts.astype(mlx_dtype(op.type.dtype))
-    return mx.broadcast_to(counts.reshape(tuple(along)), op.type.shape)
+    return counts if op.type.rank == 1 else mx.broadcast_to(counts.reshape(tuple(along)), op.type.shape)

@@ -31,7 +31,11 @@ def lower_concat(mx: Any, op: Concat, *xs: Any) -> Any:
 
 @lowers(Slice)
 def lower_slice(mx: Any, op: Slice, x: Any) -> Any:
-    return x[tuple(map(slice, op.start, op.stop, op.step))] if op.start else x
+    each = zip(op.start, op.stop, op.step, x.shape, strict=True)
+    cuts = [slice(None) if (a, b, step) == (0, n, 1) else slice(a, b, step) for a, b, step, n in each]
+    while cuts and cuts[-1] == slice(None):
+        cuts.pop()
+    return x[tuple(cuts)] if cuts else x
 
 
 @lowers(Pad)

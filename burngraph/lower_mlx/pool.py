@@ -15,8 +15,7 @@ LONGEST = 16  # entries of a window along one axis that are written out one by o
 
 @lowers(MaxPool)
 def lower_max_pool(mx: Any, op: MaxPool, x: Any) -> Any:
-    fill = mx.array(lowest(as_dtype(x.dtype)), dtype=x.dtype)
-    return _one_axis_after_another(mx, op, x, fill, mx.maximum, mx.max)
+    return _one_axis_after_another(mx, op, x, lowest(as_dtype(x.dtype)), mx.maximum, mx.max)
 
 
 @lowers(SumPool)
@@ -110,7 +109,7 @@ def _padded_low(mx: Any, op: Any, x: Any) -> Any:
     if not any((*op.pad_low, *op.pad_high)):
         return x
     pads = list(zip(*op.padding(len(x.shape)), strict=True))
-    return mx.pad(x, pads, constant_values=mx.array(lowest(as_dtype(x.dtype)), dtype=x.dtype))
+    return mx.pad(x, pads, constant_values=lowest(as_dtype(x.dtype)))
 
 
 def _chosen(mx: Any, op: Any, x: Any, y: Any) -> Iterator[tuple[tuple[slice, ...], Any]]:
@@ -119,8 +118,8 @@ def _chosen(mx: Any, op: Any, x: Any, y: Any) -> Iterator[tuple[tuple[slice, ...
     is_padded = any((*op.pad_low, *op.pad_high))
     padded, inside = x, None
     if is_padded:
-        padded = mx.pad(x, pads, constant_values=mx.array(lowest(as_dtype(x.dtype)), dtype=x.dtype))
-        inside = mx.pad(mx.ones(x.shape, dtype=mx.bool_), pads, constant_values=mx.array(False))
+        padded = mx.pad(x, pads, constant_values=lowest(as_dtype(x.dtype)))
+        inside = mx.pad(mx.ones(x.shape, dtype=mx.bool_), pads, constant_values=False)
     found = None
     for tap in window_taps(op, op.padded_shape(x.shape), op.dilation):
         entry = padded[tap]
@@ -158,10 +157,12 @@ def lower_pool_route(mx: Any, op: PoolRoute, x: Any, y: Any, y_bar: Any) -> Any:
         pooled.append(_running_maxima(mx, entries)[-1])
         shapes.append(_shape_of(op, k, shapes[-1]))
     bits = getattr(mx, BITS[str(y_bar.dtype).rpartition(".")[2]])
-    bar = y_bar
+    bar, is_bits = y_bar, False
     for k in range(len(op.axes)):
         shape = shapes[-2 - k]
-        bar = _route_along(mx, op, k, _entries(op, k, pooled[-2 - k], shape), bar, shape, (bits, y_bar.dtype))
+        left = bar if is_bits else bar.view(bits)
+        bar, is_bits = _route_along(mx, op, k, _entries(op, k, pooled[-2 - k], shape), left, shape, (bits, y_bar.dtype))
+    bar = bar.view(y_bar.dtype) if is_bits else bar
     if any((*op.pad_low, *op.pad_high)):
         low, _ = op.padding(len(x.shape))
         bar = bar[tuple(slice(a, a + n) for a, n in zip(low, x.shape, strict=True))]
@@ -193,15 +194,15 @@ def _running_maxima(mx: Any, entries: list[Any]) -> list[Any]:
 
 
 def _route_along(
-    mx: Any, op: PoolRoute, k: int, entries: list[Any], bar: Any, shape: tuple[int, ...], dtypes: tuple[Any, Any]
-) -> Any:
+    mx: Any, op: PoolRoute, k: int, entries: list[Any], left: Any, shape: tuple[int, ...], dtypes: tuple[Any, Any]
+) -> tuple[Any, bool]:
     """Cotangents of windows along axes[k] to the first largest of their `entries`, which lie in an array of `shape`.
 
-    On bits: of g and a mask of ones or zeros, `g & mask` stays with the earlier entries, and the rest, by xor, is this one's.
+    On bits, as `left` is: of g and a mask of ones or zeros, `g & mask` stays with the earlier entries, and the rest, by xor,
+    is this one's. Whether the result is bits too comes second.
     """
     bits, dtype = dtypes
     maxima = _running_maxima(mx, entries)
-    left = bar.view(bits)
     parts: list[Any] = []
     axis, size, stride, step, low = op.axes[k], op.size[k], op.stride[k], op.dilation[k], op.pad_low[k]
     windows = _shape_of(op, k, shape)
@@ -217,8 +218,8 @@ def _route_along(
         left = stays
     parts = [left, *reversed(parts)]
     if stride == size and step == 1 and shape[axis] % size == 0:  # windows tile: interleave
-        return mx.stack(parts, axis=axis + 1).reshape(shape).view(dtype)
-    return overlap_add(mx, [part.view(dtype) for part in parts], windows, axis, stride, step, shape[axis])
+        return mx.stack(parts, axis=axis + 1).reshape(shape), True
+    return overlap_add(mx, [part.view(dtype) for part in parts], windows, axis, stride, step, shape[axis]), False
 
 
 def _route_by_masks(mx: Any, op: PoolRoute, x: Any, y: Any, y_bar: Any) -> Any:

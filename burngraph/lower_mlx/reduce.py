@@ -17,9 +17,10 @@ def _reducing(op_class: type, name: str) -> None:
         if 0 in x.shape and name in _EMPTY:  # an evaluation of MLX 0.32's sum of nothing was seen to hang on a CPU
             kept = tuple(n for axis, n in enumerate(x.shape) if axis not in op.axes)
             return mx.full(kept, _EMPTY[name], dtype=x.dtype)
+        axis = op.axes if len(op.axes) > 1 else op.axes[0]
         if name in ("sum", "prod") and x.dtype in (mx.float16, mx.bfloat16):  # MLX would accumulate in 16 bits
-            return getattr(mx, name)(x.astype(mx.float32), axis=op.axes).astype(x.dtype)
-        out = getattr(mx, name)(x, axis=op.axes)
+            return getattr(mx, name)(x.astype(mx.float32), axis=axis).astype(x.dtype)
+        out = getattr(mx, name)(x, axis=axis)
         is_widened = name in ("sum", "prod") and x.dtype in (mx.int8, mx.int16, mx.uint8, mx.uint16)
         return out.astype(x.dtype) if is_widened else out
 

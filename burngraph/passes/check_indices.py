@@ -1,5 +1,6 @@
 """What `compile(..., checks=True)` adds: for each index that is not proved in range, whether any entry is out of it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,10 +9,11 @@ from burngraph.ir.bounds import Bounds, bounds_inside, dtype_bounds, integer_bou
 from burngraph.ir.builder import Builder, Rewriter, inline, rewrite
 from burngraph.ir.graph import Graph, Node, Source
 from burngraph.ir.op import IndexOperand, Op, operand_names
+from burngraph.ir.ops.arithmetic import Add, Mul
 from burngraph.ir.ops.cast import Cast
 from burngraph.ir.ops.compare import Greater, GreaterEqual, Less, Select
 from burngraph.ir.ops.composite import decomposition
-from burngraph.ir.ops.constant import Splat
+from burngraph.ir.ops.constant import Iota, Splat
 from burngraph.ir.ops.control import Control
 from burngraph.ir.ops.control_cond import Cond
 from burngraph.ir.ops.control_scan import Scan
@@ -34,6 +36,7 @@ class IndexCheck(NamedTuple):
     type          of the indices
     allowed       axes and ranges
     source        the user's line
+    steps         the lengths of the scans around it, the outermost first
     """
 
     op: str
@@ -41,19 +44,27 @@ class IndexCheck(NamedTuple):
     type: TensorType
     allowed: IndexOperand
     source: Source | None
+    steps: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many places there are: one for each of the indices in each step."""
+        return math.prod((*self.steps, *self.type.shape))
 
     def error(self, place: int, index: int) -> IndexRangeError:
-        """What to raise for entry number `place`, row-major, of the indices, which is `index`."""
+        """What to raise for entry number `place`, row-major, of all steps' indices, which is `index`."""
         which = place % len(self.allowed.axes) if self.allowed.by_column else 0
         low, high = self.allowed.lows[which], self.allowed.highs[which]
-        position = []
-        for n in reversed(self.type.shape):
+        position: list[int] = []
+        for n in reversed((*self.steps, *self.type.shape)):
             place, at = divmod(place, n)
             position.insert(0, at)
+        steps, position = position[: len(self.steps)], position[len(self.steps) :]
+        step = f", in step {', '.join(map(str, steps))} of the scan, counted from 0" if steps else ""
         return IndexRangeError(
             f"{self.op}: index {index} is out of range for axis {self.allowed.axes[which]}",
             f"in range: {low} ... {high}" if low <= high else "in range: none, as the axis is empty",
-            f"found at {self.operand}{position}, of {self.operand}: {self.type}",
+            f"found at {self.operand}{position}, of {self.operand}: {self.type}{step}",
             *([f"from {self.source}"] if self.source else []),
         )
 
@@ -119,8 +130,10 @@ def _run_with_checks(
         ((body, _),) = inner
         outs = rewriter.several(Scan(op.n_constants, op.n_carry, op.length, body, op.reverse), *rewriter.operands(node))
         found = outs[len(node.results) :]
-        pairs = zip(found[::2], found[1::2], strict=True)
-        new = [v for places, indices in pairs for v in _of_first_step(rewriter, places, indices, op.reverse)]
+        new = []
+        for check, places, indices in zip(checks, found[::2], found[1::2], strict=True):
+            new += _of_first_step(rewriter, places, indices, op, check.size)
+        checks = [check._replace(steps=(op.length, *check.steps)) for check in checks]
     elif isinstance(op, Cond):
         yes, no = (_with_none_found(graph, own, inner, k, len(node.results)) for k, (graph, own) in enumerate(inner))
         outs = rewriter.several(Cond(yes, no, (), op.only_true, op.only_false), *rewriter.operands(node))
@@ -135,12 +148,15 @@ def _run_with_checks(
     return checks, new
 
 
-def _of_first_step(emit: Emit, places: Value, indices: Value, reverse: bool) -> list[Value]:
-    """The place and the index, out of those of all steps, of the first step that found any."""
-    if reverse:
-        places, indices = (emit(Flip((0,)), v) for v in (places, indices))
-    bad = emit(GreaterEqual(), places, emit(Splat(0, places.type)))
-    step = emit(Cast(I64), emit(ArgMax(0), emit(Cast(U8), bad)))
+def _of_first_step(emit: Emit, places: Value, indices: Value, scan: Scan, size: int) -> list[Value]:
+    """The place and the index, out of those of all steps, of the first step that found any; `size` places are in a step."""
+    # Every step's places, each step after the one before.
+    starts = emit(Mul(), emit(Iota(0, places.type)), emit(Splat(size, places.type)))
+    is_bad = emit(GreaterEqual(), places, emit(Splat(0, places.type)))
+    places = emit(Select(), is_bad, emit(Add(), starts, places), places)
+    if scan.reverse:
+        places, indices, is_bad = (emit(Flip((0,)), v) for v in (places, indices, is_bad))
+    step = emit(Cast(I64), emit(ArgMax(0), emit(Cast(U8), is_bad)))
     return [emit(Take(0), places, step), emit(Take(0), indices, step)]
 
 

@@ -17,6 +17,17 @@ this page from `tests/burn/operations.toml`; a row without a passing test fails 
 Burn's tensors are never of rank 0: a full reduction there has shape `[1]`, here `[]`. Burn's reductions along a dim keep it.
 Operand and attribute names are Burn's. `bg.burn` holds the functions whose meaning is Burn's where the array API's or PyTorch's
 function of that name means something else.
+
+Operands are traced values or concrete arrays, `mx.array` or NumPy's, in a program and outside one. Attributes are Python
+values:
+
+- `slices`: a list with one (start, end, step) for each leading axis; an end of `None` is the axis's, a pair has step 1, and a
+  negative step walks the same entries from the last to the first.
+- `update` and `reduction`: `"Assign"`, `"Add"`, `"Mul"`, `"Min"` or `"Max"`.
+- `distribution`: `"Default"`, `("Uniform", low, high)`, `("Bernoulli", p)` or `("Normal", mean, deviation)`.
+- `op`: `"Sum"` or `"Mean"`; `device_ids`: a list with the one device of this process.
+- `scheme`: a `bg.QuantScheme`, such as `bg.QuantScheme("q4f", block=32)`.
+- `dtype`: a name such as `"float32"`, or `bg.float32`; `shape`, `axes`: tuples; `dim`, `axis`: an int.
 """
 
 

@@ -1,9 +1,15 @@
 """Every row of the table of Burn's operations has cases, and they hold."""
 
+import ast
+
+import mlx.core as mx
+import numpy as np
 import pytest
 
+import burngraph as bg
+from burngraph.errors import InputError
 from burngraph.ir.types import as_dtype
-from tests.burn.harness import Case, check_derivative, check_values, check_vmap, rows
+from tests.burn.harness import Case, check_derivative, check_values, check_vmap, rows, spelled
 from tests.burn.table import PAGE, cases, page
 
 ROWS = rows()
@@ -38,6 +44,52 @@ def test_the_table_has_209_rows_and_a_case_for_each():
 
 def test_the_page_is_up_to_date():
     assert PAGE.read_text() == page(), "write it with: python -m tests.burn.table"
+
+
+def test_a_row_reads_arrays_with_functions_of_ours_only():
+    """Operators, indexing and methods of a concrete mx.array are MLX's, which checks no index."""
+    for row in ROWS.values():
+        for node in ast.walk(ast.parse(row.ours, mode="eval")):
+            if isinstance(node, ast.Attribute) and not ast.unparse(node).startswith("bg."):
+                assert node.attr in ("shape", "ndim", "dtype"), row
+            parts = [getattr(node, name, None) for name in ("left", "right", "operand")]
+            parts += [node.value] if isinstance(node, ast.Subscript) else []
+            assert not any(isinstance(part, ast.Name) for part in parts), row
+
+
+@pytest.mark.parametrize("row", ["Base.Slice", "Base.SliceAssign", "Base.SelectAssign", "Module.EmbeddingBackward"])
+@pytest.mark.parametrize("as_array", [np.asarray, mx.array], ids=["numpy", "mlx"])
+def test_rows_mean_the_same_outside_a_program(row, as_array):
+    for case in [c for c in CASES if c.row == row]:
+        given = list(case.arrays("f32").values())
+        fn = spelled(ROWS[row], case, "f32")
+        np.testing.assert_array_equal(np.array(fn(*map(as_array, given))), np.array(bg.compile(fn)(*given)))
+
+
+def test_a_bad_index_adds_nothing_outside_a_program():
+    weights, grad = mx.zeros((3, 2)), mx.ones((2, 2, 2))
+    fn = eval("lambda weights, out_grad, indices: " + ROWS["Module.EmbeddingBackward"].ours, {"bg": bg})
+    found = fn(weights, grad, mx.array([[0, 10**9], [-(10**9), 0]]))
+    assert found.tolist() == [[2.0, 2.0], [0.0, 0.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("given", [(0, 2), (0, 2, 1), slice(2), slice(None, 2, None), [0, 2]])
+def test_slices_are_triples_pairs_or_python_slices(given):
+    x = np.arange(12.0, dtype="float32").reshape(3, 4)
+    assert bg.burn.slice(x, [given, (1, None)]).tolist() == x[:2, 1:].tolist()
+
+
+def test_what_is_no_slice_or_distribution_is_told_the_form():
+    x, key = np.ones((3, 4), "float32"), bg.random_key(0)
+    for bad in (0, (1,), (0.5, 2), "ab"):
+        with pytest.raises(InputError, match=r"one \(start, end, step\) or \(start, end\)(.|\n)*test_rows.py"):
+            bg.burn.slice(x, [bad])
+    with pytest.raises(InputError, match="walks backwards"):
+        bg.burn.slice(x, [slice(None, None, -1)])
+    assert bg.burn.random(key, (3,), "Default").tolist() == bg.burn.random(key, (3,), ("Default",)).tolist()
+    for bad in ("default", ("Normal", 1.0), ("Uniform", 1), ()):
+        with pytest.raises(InputError, match=r'distributions: "Default", \("Uniform", low, high\)'):
+            bg.burn.random(key, (3,), bad)
 
 
 @every_case

@@ -115,3 +115,12 @@ def test_refusals():
         attend(Q, V, V)
     with pytest.raises(InputError, match="is_causal = 'yes'"):
         attend(Q, K, V, is_causal="yes")
+
+
+def test_a_causal_mask_is_kept_once_for_all_heads():
+    step = bg.compile(bg.grad(lambda q, k, v: bg.sum(bg.scaled_dot_product_attention(q, k, v, is_causal=True)), (0, 1, 2)))
+    x = f32(2, 4, 128, 16)
+    step(x, x, x)
+    prepared = step.source.partition("def run")[0]
+    assert "(128, 128)" in prepared
+    assert "(2, 4, 128, 128)" not in prepared

@@ -93,8 +93,8 @@ def test_a_cpu_never_gets_a_naive_convolution():
 
     step = bg.grad(loss, (0, 1, 2))
     text = source_of(step, CPU, x, w, depthwise)
-    assert "groups=1" in text or "conv_general" not in text
-    for naive in ("groups=2", "groups=4", "kernel_dilation=(2, 2)", "input_dilation=(2, 2)"):
+    assert "groups=" not in text
+    for naive in ("kernel_dilation=", "input_dilation="):
         assert naive not in text
     assert "groups=4" in source_of(step, METAL, x, w, depthwise)
 

@@ -143,3 +143,10 @@ def test_complex_numbers_have_no_order():
         bg.hypot(np.ones(2, "complex64"), 1.0)
     with pytest.raises(DTypeError):
         bg.fmod(np.ones(2, "complex64"), 1.0)
+
+
+def test_floor_divide_of_floats():
+    x, y = np.float32([1.0, 7.0, -7.0, 1.0]), np.float32([0.1, 2.0, 2.0, 0.0])
+    (want,) = bg.run(bg.trace(bg.floor_divide, x, y), x, y)
+    np.testing.assert_array_equal(want, [10.0, 3.0, -4.0, np.inf])
+    np.testing.assert_array_equal(np.array(bg.compile(bg.floor_divide)(x, y)), want)

@@ -52,7 +52,8 @@ def body(line: str) -> str:
 MESSAGES = [
     (
         "%y: f32[2] = tanhh(%x)",
-        "a.bg:2:14: no op 'tanhh'; did you mean tanh?\n  %y: f32[2] = tanhh(%x)\n  " + " " * 13 + "^",
+        "a.bg:2:14: no op 'tanhh'; did you mean tanh?\n  %y: f32[2] = tanhh(%x)\n  " + " " * 13 + "^\n"
+        "  for an op of your own, first import the module that registers it",
     ),
     ("%y: f32[2] = tanh(%q)", "a.bg:2:19: %q is not defined before this\n  %y: f32[2] = tanh(%q)\n  " + " " * 18 + "^"),
     ("%x: f32[2] = tanh(%x)", "a.bg:2:1: %x is defined twice\n  %x: f32[2] = tanh(%x)\n  ^"),

@@ -4,17 +4,20 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from burngraph.errors import InputError, ShapeError
-from burngraph.frontend.functional.indexing import take_along_axis
+from burngraph.frontend.functional.indexing import getitem, take_along_axis
 from burngraph.frontend.functional.rearrange import tile
+from burngraph.frontend.functional.scattering import At
 from burngraph.frontend.functional.scattering import scatter_nd as scatter_at_tuples
-from burngraph.frontend.functional.shape import moveaxis, normal_axis, tensor
+from burngraph.frontend.functional.shape import expand_dims, moveaxis, normal_axis, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.scatter import ScatterAlong, ScatterNd
 
 __all__ = ["gather", "repeat_dim", "scatter", "scatter_nd", "select_assign", "slice", "slice_assign"]
 
-Range = tuple[int, int | None, int]
+Range = tuple[int, int | None, int] | tuple[int, int | None] | builtins.slice
 UPDATES = {"Assign": "set", "Add": "add", "Mul": "multiply", "Min": "minimum", "Max": "maximum"}
 
 
@@ -30,7 +33,8 @@ def _places(tensor: Any, slices: Sequence[Range]) -> tuple[Any, ...]:
     if len(slices) > len(shape):
         raise located(ShapeError(f"slice: {len(slices)} slices for {type_of(tensor)}"))
     found = []
-    for (start, end, step), size in zip(slices, shape, strict=False):
+    for given, size in zip(slices, shape, strict=False):
+        start, end, step = _triple(given)
         if step == 0:
             raise located(ShapeError("slice: a step is 0"))
         first, last = (min(max(i + size if i < 0 else i, 0), size) for i in (start, size if end is None else end))
@@ -43,14 +47,30 @@ def _places(tensor: Any, slices: Sequence[Range]) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def _triple(given: Any) -> tuple[int, int | None, int]:
+    parts = (given.start, given.stop, given.step) if isinstance(given, builtins.slice) else given
+    is_known = isinstance(parts, list | tuple) and len(parts) in (2, 3)
+    if not is_known or not all(n is None or isinstance(n, int | np.integer) for n in parts):
+        raise located(
+            InputError(f"slice: slices has {given!s:.80}", "one (start, end, step) or (start, end) of ints for each axis")
+        )
+    start, end, step = (*parts, None)[:3]
+    if isinstance(given, builtins.slice) and step is not None and step < 0:
+        way_out = "write (start, end, step), of which a step of -1 walks the entries start..end from the last to the first"
+        raise located(InputError(f"slice: {given} walks backwards, which Burn and Python read in two ways", way_out))
+    return 0 if start is None else int(start), end, 1 if step is None else int(step)
+
+
 def slice(tensor: Any, slices: Sequence[Range]) -> Any:
     """The entries that `slices`, one (start, end, step) per leading axis, choose; other axes are whole.
 
+    (start, end) has step 1, and an end of None is the axis's. A Python slice serves too, unless its step is negative.
     Unlike NumPy's, a negative step walks the same entries start..end backwards: (0, 5, -1) gives 4 3 2 1 0.
 
     Raises   ShapeError   more slices than axes, or a step of 0
+             InputError   one is none of these
     """
-    return tensor[_places(tensor, slices)]
+    return getitem(tensor, _places(tensor, slices))
 
 
 def slice_assign(tensor: Any, value: Any, slices: Sequence[Range]) -> Any:
@@ -61,7 +81,7 @@ def slice_assign(tensor: Any, value: Any, slices: Sequence[Range]) -> Any:
     chosen = slice(tensor, slices)
     if type_of(value) != type_of(chosen):
         raise located(ShapeError(f"slice_assign: value is {type_of(value)}, must be {type_of(chosen)}"))
-    return tensor.at[_places(tensor, slices)].set(value) if type_of(chosen).size else tensor
+    return At(tensor)[_places(tensor, slices)].set(value) if type_of(chosen).size else tensor
 
 
 def repeat_dim(tensor: Any, dim: int, times: int) -> Any:
@@ -114,7 +134,7 @@ def select_assign(tensor: Any, indices: Any, value: Any, dim: int, update: str) 
     """
     dim = normal_axis("select_assign", dim, type_of(tensor).rank)
     op = ScatterNd((dim,), _update("select_assign", update))
-    return apply(op, tensor, indices[:, None], moveaxis(value, dim, 0))
+    return apply(op, tensor, expand_dims(indices, 1), moveaxis(value, dim, 0))
 
 
 def scatter_nd(data: Any, indices: Any, values: Any, reduction: str) -> Any:

@@ -20,6 +20,9 @@ from burngraph.ir.types import F32, I32, as_dtype
 __all__ = ["div", "max_pair", "mean", "min_pair", "powi", "prod", "random", "sum"]
 
 
+_DISTRIBUTIONS = {"Default": (0,), "Uniform": (0, 2), "Bernoulli": (1,), "Normal": (2,)}  # numbers of parameters
+
+
 def div(lhs: Any, rhs: Any) -> Any:
     """lhs / rhs; of integers, rounded toward zero. Integers over 0 are 0, as bg.floor_divide says."""
     dtype = type_of(tensor(lhs)).dtype
@@ -87,21 +90,26 @@ def min_pair(lhs: Any, rhs: Any) -> Any:
     return where(less(rhs, lhs), rhs, lhs)
 
 
-def random(key: Any, shape: int | Sequence[int], distribution: tuple[Any, ...], dtype: Any = F32) -> Any:
+def random(key: Any, shape: int | Sequence[int], distribution: str | tuple[Any, ...], dtype: Any = F32) -> Any:
     """Random numbers from an explicit key; those of an integer dtype are the float numbers cast.
 
-    distribution   ("Default",), uniform in [0, 1); ("Uniform", low, high); ("Bernoulli", p), 1 with probability p;
+    distribution   "Default" or ("Default",), uniform in [0, 1); ("Uniform", low, high); ("Bernoulli", p), 1 with probability p;
                    ("Normal", mean, deviation)
 
-    Raises         InputError   another distribution
+    Raises         InputError   another distribution, or another number of parameters
     """
-    name, *given = distribution
+    name, *given = (distribution,) if isinstance(distribution, str) else distribution or (None,)
+    if name not in _DISTRIBUTIONS or len(given) not in _DISTRIBUTIONS[name]:
+        raise located(
+            InputError(
+                f"random: no distribution {distribution!r}",
+                'distributions: "Default", ("Uniform", low, high), ("Bernoulli", p), ("Normal", mean, deviation)',
+            )
+        )
     wanted, dims = as_dtype(dtype), shape_tuple(shape)
     if name == "Bernoulli":
         return astype(bernoulli(key, given[0], dims), wanted)
     if name == "Normal":
         return astype(normal(key, dims, given[0], given[1]), wanted)
-    if name not in ("Default", "Uniform"):
-        raise located(InputError(f"random: no distribution {name!r}", "distributions: Default, Uniform, Bernoulli, Normal"))
     low, high = given if given else (0.0, 1.0)
     return astype(uniform(key, dims, float(low), float(high)), wanted)

@@ -4,7 +4,6 @@ from typing import Any
 
 from burngraph.errors import InputError, ShapeError
 from burngraph.frontend.functional.comparison import greater, greater_equal, less, less_equal, logical_and, where
-from burngraph.frontend.functional.conv import floats
 from burngraph.frontend.functional.elementwise import abs as absolute
 from burngraph.frontend.functional.elementwise import (
     add,
@@ -21,7 +20,7 @@ from burngraph.frontend.functional.elementwise import (
     tanh,
 )
 from burngraph.frontend.functional.reduction import max, sum
-from burngraph.frontend.functional.shape import astype, computed_dtype, normal_axis, reshape, split, tensor
+from burngraph.frontend.functional.shape import as_float, astype, computed_dtype, normal_axis, reshape, split, tensor
 from burngraph.frontend.functional.special import logaddexp
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.activation import Gelu
@@ -61,19 +60,14 @@ __all__ = [
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717  # Klambauer et al., 2017
 
 
-def _float(x: Any) -> Any:
-    x = tensor(x)
-    return astype(x, at_least_float(type_of(x).dtype))
-
-
 def gelu(x: Any, approximate: str = "none") -> Any:
     """x times the normal distribution function of x; "tanh" approximates it."""
-    return apply(Gelu(approximate), _float(x))
+    return apply(Gelu(approximate), as_float(x))
 
 
 def silu(x: Any) -> Any:
     """x * sigmoid(x)."""
-    x = _float(x)
+    x = as_float(x)
     return multiply(x, sigmoid(x))
 
 
@@ -84,13 +78,13 @@ def swiglu(gate: Any, x: Any) -> Any:
 
 def mish(x: Any) -> Any:
     """x * tanh(softplus(x))."""
-    x = _float(x)
+    x = as_float(x)
     return multiply(x, tanh(softplus(x)))
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """x where it is positive, else x * negative_slope, which is also the derivative at 0."""
-    x = _float(x)
+    x = as_float(x)
     return where(greater(x, 0), x, multiply(x, negative_slope))
 
 
@@ -113,7 +107,7 @@ def prelu(x: Any, weight: Any) -> Any:
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x where it is positive, else alpha * (exp(x) - 1)."""
-    x = _float(x)
+    x = as_float(x)
     # expm1 of the positive entries could overflow, and 0 * inf is nan in the derivative
     return where(greater(x, 0), x, multiply(expm1(minimum(x, 0.0)), alpha))
 
@@ -130,7 +124,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     """
     if alpha == 0:
         raise located(InputError("celu: alpha = 0 divides by zero"))
-    x = _float(x)
+    x = as_float(x)
     return where(greater(x, 0), x, multiply(expm1(divide(minimum(x, 0.0), alpha)), alpha))
 
 
@@ -141,7 +135,7 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """
     if min_val > max_val:
         raise located(InputError(f"hardtanh: min_val = {min_val} is over max_val = {max_val}"))
-    return minimum(max_val, maximum(min_val, _float(x)))  # a tie goes to the first operand
+    return minimum(max_val, maximum(min_val, as_float(x)))  # a tie goes to the first operand
 
 
 def relu6(x: Any) -> Any:
@@ -151,12 +145,12 @@ def relu6(x: Any) -> Any:
 
 def hardsigmoid(x: Any) -> Any:
     """relu6(x + 3) / 6."""
-    return divide(relu6(add(_float(x), 3)), 6.0)
+    return divide(relu6(add(as_float(x), 3)), 6.0)
 
 
 def hardswish(x: Any) -> Any:
     """x * relu6(x + 3) / 6."""
-    x = _float(x)
+    x = as_float(x)
     return multiply(x, hardsigmoid(x))
 
 
@@ -167,7 +161,7 @@ def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """
     if beta == 0:
         raise located(InputError("softplus: beta = 0 divides by zero"))
-    x = _float(x)
+    x = as_float(x)
     if beta == 1:
         soft, at = logaddexp(x, 0.0), x
     else:
@@ -178,24 +172,24 @@ def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
 
 def logsigmoid(x: Any) -> Any:
     """log(sigmoid(x)), without underflow."""
-    return negative(logaddexp(negative(_float(x)), 0.0))
+    return negative(logaddexp(negative(as_float(x)), 0.0))
 
 
 def softsign(x: Any) -> Any:
     """x / (1 + abs(x))."""
-    x = _float(x)
+    x = as_float(x)
     return divide(x, add(absolute(x), 1.0))
 
 
 def tanhshrink(x: Any) -> Any:
     """x - tanh(x)."""
-    x = _float(x)
+    x = as_float(x)
     return subtract(x, tanh(x))
 
 
 def hardshrink(x: Any, lambd: float = 0.5) -> Any:
     """0 where -lambd <= x <= lambd, else x."""
-    x = _float(x)
+    x = as_float(x)
     return where(logical_and(greater_equal(x, -lambd), less_equal(x, lambd)), 0.0, x)
 
 
@@ -206,13 +200,13 @@ def softshrink(x: Any, lambd: float = 0.5) -> Any:
     """
     if lambd < 0:
         raise located(InputError(f"softshrink: lambd = {lambd} is negative"))
-    x = _float(x)
+    x = as_float(x)
     return subtract(x, clip(x, -lambd, lambd))
 
 
 def shrink(x: Any, lambd: float = 0.5, bias: float = 0.5) -> Any:
     """x - bias where x > lambd, x + bias where x < -lambd, else 0 (nan stays)."""
-    x = _float(x)
+    x = as_float(x)
     low, high = less(x, -lambd), greater(x, lambd)
     inside = logical_and(greater_equal(x, -lambd), less_equal(x, lambd))
     moved = where(high, subtract(x, bias), where(low, add(x, bias), x))
@@ -235,7 +229,7 @@ def glu(x: Any, dim: int = -1) -> Any:
 
     Raises   ShapeError   the size of the axis is odd
     """
-    x = _float(x)
+    x = as_float(x)
     axis = normal_axis("glu", dim, type_of(x).rank)
     if type_of(x).shape[axis] % 2:
         raise located(ShapeError(f"glu: axis {axis} of {type_of(x)} has no two equal halves"))
@@ -250,7 +244,7 @@ def _chosen(function: str, x: Any, axis: int | None, dim: int | None) -> int:
 
 def softmin(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
     """softmax(-x) along `axis` (also spelled dim; the last if neither is given)."""
-    x = negative(_float(x))
+    x = negative(as_float(x))
     return apply(Softmax(_chosen("softmin", x, axis, dim)), x)
 
 
@@ -259,7 +253,7 @@ def quiet_softmax(x: Any, axis: int | None = None, *, dim: int | None = None) ->
 
     Source   E. Miller, Attention Is Off By One, 2023
     """
-    x = _float(x)
+    x = as_float(x)
     at = _chosen("quiet_softmax", x, axis, dim)
     if type_of(x).shape[at] == 0:
         return x
@@ -268,17 +262,13 @@ def quiet_softmax(x: Any, axis: int | None = None, *, dim: int | None = None) ->
     return divide(parts, add(exp(negative(highest)), sum(parts, at, keepdims=True)))
 
 
-def _along(op: Any, x: Any, axis: int | None, dim: int | None) -> Any:
-    (x,) = floats(x)
-    chosen = dim if axis is None else axis
-    return apply(op(normal_axis(op.name, -1 if chosen is None else chosen, type_of(x).rank)), x)
-
-
 def softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
     """exp(x) divided by its sum along `axis` (also spelled dim; the last if neither is given)."""
-    return _along(Softmax, x, axis, dim)
+    x = as_float(x)
+    return apply(Softmax(_chosen("softmax", x, axis, dim)), x)
 
 
 def log_softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
     """log(softmax(x)), without overflow."""
-    return _along(LogSoftmax, x, axis, dim)
+    x = as_float(x)
+    return apply(LogSoftmax(_chosen("log_softmax", x, axis, dim)), x)

@@ -9,9 +9,8 @@ from burngraph.frontend.functional.conv import floats, per_axis
 from burngraph.frontend.functional.creation import arange, zeros
 from burngraph.frontend.functional.elementwise import add, divide, floor_divide, minimum, multiply, remainder, subtract
 from burngraph.frontend.functional.indexing import take
-from burngraph.frontend.functional.pool import cut_along
-from burngraph.frontend.functional.reduction import mean
-from burngraph.frontend.functional.shape import astype, concat, expand_dims, reshape, sliced, tensor
+from burngraph.frontend.functional.reduction import mean, widened
+from burngraph.frontend.functional.shape import astype, concat, cut, expand_dims, reshape, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.pool_max import ArgMaxPool, MaxPool
 from burngraph.ir.ops.pool_sum import AvgPool, SumPool
@@ -79,7 +78,7 @@ def _adaptive_avg_along(x: Any, axis: int, out: int) -> Any:
         return _adaptive_avg_by_take(x, axis, out)
     step, parts = size // repeats, []
     for low, high in _adaptive_bounds(size, out)[: out // repeats]:
-        part = sliced(x, *cut_along(x, axis, low, low + (repeats - 1) * step + high - low))
+        part = cut(x, axis, low, low + (repeats - 1) * step + high - low)
         parts.append(expand_dims(apply(AvgPool((axis,), (high - low,), (step,), (0,), (0,), True), part), axis + 1))
     shape = type_of(x).shape
     return reshape(concat(parts, axis + 1), (*shape[:axis], out, *shape[axis + 1 :]))
@@ -100,12 +99,14 @@ def _spread(size: int, out: int) -> tuple[int, Any, Any]:
 def _adaptive_avg_by_take(x: Any, axis: int, out: int) -> Any:
     size, shape = type_of(x).shape[axis], type_of(x).shape
     longest, entries, is_own = _spread(size, out)
+    x, dtype = widened(x)
     along = (out * longest,) + (1,) * (len(shape) - axis - 1)
     tiles = where(reshape(is_own, along), take(x, reshape(entries, -1), axis), 0.0)
     sums = apply(SumPool((axis,), (longest,), (longest,), (0,), (0,)), tiles)
     o = arange(out, dtype="int32")
     counts = subtract(floor_divide(add(multiply(add(o, 1), size), out - 1), out), floor_divide(multiply(o, size), out))
-    return divide(sums, reshape(astype(counts, type_of(x).dtype), (out,) + (1,) * (len(shape) - axis - 1)))
+    counts = reshape(astype(counts, type_of(x).dtype), (out,) + (1,) * (len(shape) - axis - 1))
+    return astype(divide(sums, counts), dtype)
 
 
 def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:

@@ -4,8 +4,8 @@ from typing import Any
 
 from burngraph.errors import DTypeError
 from burngraph.frontend.functional.elementwise import isinf, isnan, promoted, two
-from burngraph.frontend.functional.shape import as_type, broadcast_shape, computed_dtype, tensor
-from burngraph.frontend.recording import apply, is_tensor, located, type_of
+from burngraph.frontend.functional.shape import as_operand, as_type, broadcast_shape, computed_dtype, tensor
+from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops import compare, elementwise
 from burngraph.ir.types import BOOL
 
@@ -70,7 +70,7 @@ def as_bool(x: Any) -> Any:
 def where(condition: Any, x: Any, y: Any) -> Any:
     """x where `condition` is true (not zero), else y; all three broadcast."""
     condition = as_bool(condition)
-    xs = [v if is_tensor(v) or isinstance(v, bool | int | float | complex) else tensor(v) for v in (x, y)]
+    xs = [as_operand(v) for v in (x, y)]
     dtype = computed_dtype(xs)
     shape = broadcast_shape("where", [condition, *xs])
     return apply(compare.Select(), as_type(condition, BOOL, shape), *(as_type(v, dtype, shape) for v in xs))

@@ -11,11 +11,11 @@ from burngraph.errors import InputError, ShapeError
 from burngraph.frontend.functional.comparison import not_equal
 from burngraph.frontend.functional.elementwise import abs as magnitude
 from burngraph.frontend.functional.elementwise import divide, multiply, pow, sqrt, square, subtract
+from burngraph.frontend.functional.fourier import conj
 from burngraph.frontend.functional.rearrange import diagonal, roll
-from burngraph.frontend.functional.reduction import matmul, max, min, sum, tensordot
+from burngraph.frontend.functional.reduction import matmul, max, min, sum, tensordot, widened
 from burngraph.frontend.functional.shape import Axes, astype, moveaxis, normal_axes, normal_axis, permute_dims, reshape, tensor
 from burngraph.frontend.recording import located, type_of
-from burngraph.ir.promotion import at_least_float
 
 __all__ = ["cross", "einsum", "inner", "kron", "outer", "vecdot", "vector_norm"]
 
@@ -182,15 +182,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     first, second = normal_axis("vecdot", axis, a.rank), normal_axis("vecdot", axis, b.rank)
     if a.shape[first] != b.shape[second]:
         raise located(ShapeError(f"vecdot: axis {axis} differs in length", f"x1: {a}", f"x2: {b}"))
-    return sum(multiply(_conjugate(moveaxis(x1, first, -1)), moveaxis(x2, second, -1)), axis=-1)
-
-
-def _conjugate(x: Any) -> Any:
-    if type_of(x).dtype.kind != "complex":
-        return x
-    from burngraph.frontend.functional.fourier import conj
-
-    return conj(x)
+    return sum(multiply(conj(moveaxis(x1, first, -1)), moveaxis(x2, second, -1)), axis=-1)
 
 
 def inner(x: Any, y: Any, /) -> Any:
@@ -244,8 +236,13 @@ def vector_norm(x: Any, /, *, axis: Axes = None, keepdims: bool = False, ord: fl
     The derivative of the 2-norm at 0 is nan, as it has none there.
     """
     x = tensor(x)
-    x = astype(x, at_least_float(type_of(x).dtype))
     axes = normal_axes("vector_norm", axis, type_of(x).rank)
+    wide, dtype = widened(x)
+    result = _norm(wide, axes, keepdims, ord)
+    return astype(result, dtype) if dtype.bytes == 2 else result
+
+
+def _norm(x: Any, axes: tuple[int, ...], keepdims: bool, ord: float) -> Any:
     if ord == 2 and type_of(x).dtype.kind != "complex":
         return sqrt(sum(square(x), axis=axes, keepdims=keepdims))
     size = magnitude(x)

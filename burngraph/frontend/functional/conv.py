@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from burngraph.errors import ShapeError
 from burngraph.frontend.functional.elementwise import add
 from burngraph.frontend.functional.shape import astype, computed_dtype, permute_dims, reshape, tensor
@@ -29,13 +31,13 @@ def per_axis(function: str, name: str, value: Ints, n: int, least: int = 1) -> t
 
     Raises   ShapeError   another number of them, or one is below `least`
     """
-    values = (value,) if isinstance(value, int) else tuple(value)
+    values = (value,) if isinstance(value, int | np.integer) else tuple(value)
     values = values * n if len(values) == 1 else values
-    if len(values) != n or not all(isinstance(v, int) for v in values):
+    if len(values) != n or not all(isinstance(v, int | np.integer) for v in values):
         raise located(ShapeError(f"{function}: {name} = {value} must be an int or {n} of them"))
     if any(v < least for v in values):
         raise located(ShapeError(f"{function}: {name} = {value} must be at least {least}"))
-    return values
+    return tuple(map(int, values))
 
 
 def conv1d(
@@ -224,7 +226,7 @@ def _padding(
         return tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
     if isinstance(padding, str) and padding != "valid":
         raise located(ShapeError(f'{name}: padding = {padding!r} is not "same", "valid" or numbers'))
-    if isinstance(padding, int | str):
+    if isinstance(padding, int | np.integer | str):
         return (per_axis(name, "padding", 0 if isinstance(padding, str) else padding, n, 0),) * 2
     sides = [per_axis(name, "padding", p, 2, 0) for p in padding]  # an int p is the pair (p, p)
     sides = sides * n if len(sides) == 1 else sides

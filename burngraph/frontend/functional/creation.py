@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from burngraph.errors import ShapeError
+from burngraph.errors import DTypeError, ShapeError
 from burngraph.frontend.functional.comparison import equal
 from burngraph.frontend.functional.elementwise import add, multiply
 from burngraph.frontend.functional.shape import astype, broadcast_to, expand_dims, shape_tuple, splat, tensor
 from burngraph.frontend.recording import apply, evaluator, is_tensor, located, type_of
 from burngraph.ir.ops.constant import Iota
-from burngraph.ir.promotion import promote, scalar_dtype
+from burngraph.ir.promotion import holds, promote, scalar_dtype
 from burngraph.ir.types import F32, I32, TensorType, as_dtype
 
 __all__ = [
@@ -30,26 +30,39 @@ __all__ = [
 
 
 def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
-    """`fill_value` (a number or an array that broadcasts) in every entry; the value's own dtype unless given."""
+    """`fill_value` (a number or an array that broadcasts) in every entry; the value's own dtype unless given.
+
+    Raises   ShapeError   a negative dim
+    """
+    dims = shape_tuple(shape)
+    if any(dim < 0 for dim in dims):
+        raise located(ShapeError(f"full: a dim of {list(dims)} is negative"))
     if is_tensor(fill_value):
-        value = fill_value if dtype is None else astype(fill_value, dtype)
-        return broadcast_to(value, shape_tuple(shape))
-    return splat(fill_value, TensorType(scalar_dtype(fill_value) if dtype is None else as_dtype(dtype), shape_tuple(shape)))
+        return broadcast_to(fill_value if dtype is None else astype(fill_value, dtype), dims)
+    return splat(fill_value, TensorType(scalar_dtype(fill_value) if dtype is None else as_dtype(dtype), dims))
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = F32) -> Any:
     """0 in every entry; f32 unless given."""
-    return full(shape, 0, dtype)
+    return full(shape, 0, _dtype_after("zeros", shape, dtype))
 
 
 def ones(shape: int | Sequence[int], dtype: Any = F32) -> Any:
     """1 in every entry; f32 unless given."""
-    return full(shape, 1, dtype)
+    return full(shape, 1, _dtype_after("ones", shape, dtype))
 
 
 def empty(shape: int | Sequence[int], dtype: Any = F32) -> Any:
     """Zeros: nothing here is left undefined."""
-    return full(shape, 0, dtype)
+    return full(shape, 0, _dtype_after("empty", shape, dtype))
+
+
+def _dtype_after(function: str, shape: Any, dtype: Any) -> Any:
+    """`dtype`. Raises DTypeError: it is a number, as of a shape whose dims are given one by one."""
+    if isinstance(dtype, int):
+        way_out = f"pass the shape as one tuple: bg.{function}(({shape}, {dtype}))"
+        raise located(DTypeError(f"{function}: dtype is the number {dtype}", way_out))
+    return dtype
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
@@ -84,19 +97,22 @@ def ones_like(x: Any, dtype: Any = None) -> Any:
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Any:
     """start, start + step, ... below `stop`; arange(n) counts from 0. i32 (or i64, where needed) for integers, f32 for floats.
 
-    Raises   ShapeError   step is 0
+    Raises   ShapeError   step is 0, or a number is infinite or nan
     """
     if stop is None:
         start, stop = 0, start
-    if step == 0:
-        raise located(ShapeError("arange: step is 0"))
+    if step == 0 or not all(map(math.isfinite, (start, stop, step))):
+        raise located(ShapeError(f"arange: from {start} to {stop} in steps of {step} is no finite count"))
     exact = all(isinstance(v, int) for v in (start, stop, step))
     count = max(0, math.ceil((stop - start) / step))
-    if dtype is not None:
-        made = as_dtype(dtype)
-    else:
-        made = promote(*map(scalar_dtype, (start, start + step * max(0, count - 1)))) if exact else F32
-    counter = apply(Iota(0, TensorType(I32 if exact and made.kind == "bool" else made, (count,))))
+    natural = promote(*map(scalar_dtype, (start, start + step * max(0, count - 1)))) if exact else F32
+    made = natural if dtype is None else as_dtype(dtype)
+    counted = made
+    if made.kind == "float" and made.bytes == 2:
+        counted = F32  # rounded once, at the end
+    elif exact and not (holds(made, start) and holds(made, step)):
+        counted = natural
+    counter = apply(Iota(0, TensorType(counted, (count,))))
     if step != 1:
         counter = multiply(counter, step)
     return astype(counter if start == 0 else add(counter, start), made)
@@ -104,13 +120,16 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
 
 def eye(n: int, m: int | None = None, dtype: Any = F32) -> Any:
     """Ones on the diagonal, zeros elsewhere."""
-    type = TensorType(I32, (n, n if m is None else m))
-    return astype(equal(apply(Iota(0, type)), apply(Iota(1, type))), dtype)
+    return astype(equal(expand_dims(arange(n), 1), arange(n if m is None else m)), dtype)
 
 
 def one_hot(x: Any, num_classes: int, dtype: Any = F32) -> Any:
-    """1 where the last, new axis counts to the entry of `x`, else 0; a class out of range gives zeros."""
+    """1 where the last, new axis counts to the entry of `x`, else 0.
+
+    A class out of range, also a negative one, gives zeros by definition: checks=True raises nothing.
+    """
     x = tensor(x)
-    shape = (*type_of(x).shape, num_classes)
-    classes = apply(Iota(len(shape) - 1, TensorType(type_of(x).dtype, shape)))
+    if type_of(x).dtype.is_integer and not holds(type_of(x).dtype, num_classes - 1):
+        x = astype(x, I32)  # counting would wrap around
+    classes = apply(Iota(0, TensorType(type_of(x).dtype, (num_classes,))))
     return astype(equal(expand_dims(x, -1), classes), dtype)

@@ -10,9 +10,10 @@ from burngraph.frontend.functional.comparison import greater, greater_equal, les
 from burngraph.frontend.functional.creation import arange, full
 from burngraph.frontend.functional.elementwise import add, divide, maximum, multiply, negative
 from burngraph.frontend.functional.indexing import take_along_axis
-from burngraph.frontend.functional.loss import as_float, check_reduction
+from burngraph.frontend.functional.loss import check_reduction
 from burngraph.frontend.functional.reduction import any, logsumexp, mean, sum
 from burngraph.frontend.functional.shape import (
+    as_float,
     asarray,
     astype,
     broadcast_to,

@@ -7,12 +7,11 @@ from burngraph.frontend.functional.comparison import equal, logical_or, where
 from burngraph.frontend.functional.creation import full
 from burngraph.frontend.functional.elementwise import isnan
 from burngraph.frontend.functional.reduction import accumulator
-from burngraph.frontend.functional.shape import astype, concat, normal_axis, tensor
+from burngraph.frontend.functional.shape import as_float, astype, concat, normal_axis, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.constant import Iota
 from burngraph.ir.ops.cumulative import Cumprod, Cumsum, Logcumsumexp
 from burngraph.ir.ops.cumulative_extremum import Cummax, Cummin
-from burngraph.ir.promotion import at_least_float
 from burngraph.ir.types import BOOL, I32, TensorType
 
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "logcumsumexp"]
@@ -99,8 +98,7 @@ def logcumsumexp(x: Any, axis: int | None = None, reverse: bool = False) -> Any:
 
     Raises   ShapeError   no axis, and the rank is not 1
     """
-    x = tensor(x)
-    x = astype(x, at_least_float(type_of(x).dtype))
+    x = as_float(x)
     return apply(Logcumsumexp(_axis("logcumsumexp", x, axis), reverse), x)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from burngraph.errors import DTypeError
-from burngraph.frontend.functional.shape import as_type, astype, broadcast_shape, computed_dtype, tensor
+from burngraph.frontend.functional.shape import as_float, as_operand, as_type, broadcast_shape, computed_dtype, tensor
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.op import Op
 from burngraph.ir.ops import elementwise
@@ -66,15 +66,14 @@ __all__ = [
 
 def promoted(name: str, *xs: Any, dtype: DType | None = None) -> list[Any]:
     """`xs` cast to one dtype (`dtype`, or what they promote to) and broadcast to one shape."""
-    xs = tuple(x if is_tensor(x) or isinstance(x, bool | int | float | complex) else tensor(x) for x in xs)
+    xs = tuple(map(as_operand, xs))
     found = computed_dtype(xs) if dtype is None else dtype
     shape = broadcast_shape(name, xs)
     return [as_type(x, found, shape) for x in xs]
 
 
 def _of_float(op: Op, x: Any) -> Any:
-    x = tensor(x)
-    return apply(op, astype(x, at_least_float(type_of(x).dtype)))
+    return apply(op, as_float(x))
 
 
 def _same(op: Op, x: Any) -> Any:
@@ -87,8 +86,7 @@ def two(op: Op, x: Any, y: Any, on_bools: Op | None = None) -> Any:
 
 
 def _two_float(op: Op, x: Any, y: Any) -> Any:
-    values = [v if is_tensor(v) or isinstance(v, bool | int | float | complex) else tensor(v) for v in (x, y)]
-    return apply(op, *promoted(op.name, x, y, dtype=at_least_float(computed_dtype(values))))
+    return apply(op, *promoted(op.name, x, y, dtype=at_least_float(computed_dtype([as_operand(x), as_operand(y)]))))
 
 
 def add(x: Any, y: Any) -> Any:

@@ -12,6 +12,7 @@ from burngraph.frontend.functional.random import uniform
 from burngraph.frontend.functional.reduction import tensordot
 from burngraph.frontend.functional.shape import broadcast_to, expand_dims, normal_axis, tensor
 from burngraph.frontend.recording import located, type_of
+from burngraph.ir.promotion import holds
 
 __all__ = ["dropout", "embedding", "linear"]
 
@@ -67,7 +68,8 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
     if padding_idx is None:
         return rows
     at = normal_axis("embedding: padding_idx", padding_idx, w.shape[0])
-    held = equal(indices, at)
-    if i.dtype.kind == "int":
-        held = logical_or(held, equal(indices, at - w.shape[0]))
+    meant = [equal(indices, n) for n in (at, at - w.shape[0]) if holds(i.dtype, n)]
+    if not meant:
+        return rows
+    held = meant[0] if len(meant) == 1 else logical_or(*meant)
     return where(broadcast_to(expand_dims(held, -1), type_of(rows).shape), stop_gradient(rows), rows)

@@ -26,9 +26,18 @@ from burngraph.frontend.functional.elementwise import (
 )
 from burngraph.frontend.functional.indexing import take, take_along_axis
 from burngraph.frontend.functional.reduction import mean, sum
-from burngraph.frontend.functional.shape import astype, broadcast_to, computed_dtype, expand_dims, reshape, squeeze, tensor
+from burngraph.frontend.functional.shape import (
+    as_float,
+    astype,
+    broadcast_to,
+    computed_dtype,
+    expand_dims,
+    reshape,
+    squeeze,
+    tensor,
+)
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
-from burngraph.ir.ops.loss import CrossEntropy
+from burngraph.ir.ops.loss import ClassNumbers, CrossEntropy
 from burngraph.ir.promotion import at_least_float
 from burngraph.ir.types import F32, I32, DType
 
@@ -87,7 +96,8 @@ def cross_entropy(
     weight           [C], a factor for each class; the mean is then over the weights of the targets
     ignore_index     a class number that means "no target": loss 0, not counted in the mean; None if there is no such number
     label_smoothing  this part of each target is spread evenly over all classes
-    returns          a scalar, or [N, *D] for reduction="none"; nan for a class out of range, which is never read
+    returns          a scalar, or [N, *D] for reduction="none"; nan for a class out of range (a negative one too),
+                     which is never read, and with checks=True raises IndexRangeError
 
     Raises           ShapeError, DTypeError   the operands do not fit
                      InputError               another reduction, or smoothing not in [0, 1]
@@ -106,6 +116,7 @@ def cross_entropy(
         return _soft_cross_entropy(logits, targets, weight, axis, reduction, label_smoothing)
     check_classes(name, logits, targets, axis)
     targets, valid, in_range = which_count(targets, a.shape[axis], ignore_index)
+    targets = apply(ClassNumbers(a.shape[axis], axis), targets)
     losses = apply(CrossEntropy(axis), logits, targets)
     each = None if weight is None else take(weight, targets, axis=0)
     losses = losses if each is None else multiply(losses, each)
@@ -114,11 +125,6 @@ def cross_entropy(
         spread = spread if weight is None else multiply(spread, _along(weight, axis, a.rank))
         losses = add(multiply(losses, 1 - label_smoothing), multiply(mean(spread, axis), label_smoothing))
     return _masked_reduction(losses, valid, in_range, each, reduction)
-
-
-def as_float(x: Any) -> Any:
-    x = tensor(x)
-    return astype(x, at_least_float(type_of(x).dtype))
 
 
 def class_weights(name: str, weight: Any, n_classes: int, dtype: DType) -> Any:
@@ -181,7 +187,10 @@ def _soft_cross_entropy(logits: Any, targets: Any, weight: Any, axis: int, reduc
 
 
 def nll_loss(input: Any, targets: Any, weight: Any = None, ignore_index: int | None = -100, reduction: str = "mean") -> Any:
-    """Minus the log-probability of each target class; as cross_entropy, of logarithms that are normalised already."""
+    """Minus the log-probability of each target class; as cross_entropy, of logarithms that are normalised already.
+
+    returns   nan for a class out of range (a negative one too), never read; with checks=True that raises IndexRangeError
+    """
     name = "nll_loss"
     check_reduction(name, reduction)
     input, targets = as_float(input), tensor(targets)
@@ -197,7 +206,9 @@ def nll_loss(input: Any, targets: Any, weight: Any = None, ignore_index: int | N
 
 
 def at_classes(x: Any, targets: Any, axis: int) -> Any:
-    return squeeze(take_along_axis(x, expand_dims(targets, axis), axis), axis)
+    """The entry of x at each target, shaped as targets."""
+    numbers = apply(ClassNumbers(type_of(x).shape[axis], axis), targets)
+    return squeeze(take_along_axis(x, expand_dims(numbers, axis), axis), axis)
 
 
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:

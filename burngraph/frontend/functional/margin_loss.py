@@ -22,7 +22,6 @@ from burngraph.frontend.functional.elementwise import (
 )
 from burngraph.frontend.functional.indexing import take
 from burngraph.frontend.functional.loss import (
-    as_float,
     at_classes,
     binary_cross_entropy_with_logits,
     check_classes,
@@ -34,7 +33,7 @@ from burngraph.frontend.functional.loss import (
 )
 from burngraph.frontend.functional.reduction import max as largest
 from burngraph.frontend.functional.reduction import mean, sum
-from burngraph.frontend.functional.shape import astype, computed_dtype, expand_dims, normal_axis, tensor
+from burngraph.frontend.functional.shape import as_float, astype, computed_dtype, expand_dims, normal_axis, tensor
 from burngraph.frontend.recording import located, type_of
 from burngraph.ir.promotion import at_least_float
 from burngraph.ir.types import F32
@@ -142,16 +141,17 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     if not p > 0:
         raise located(InputError(f"pairwise_distance: p = {p} is not above 0"))
     arrays = [tensor(x) for x in (x1, x2)]
-    a, b = promoted("pairwise_distance", *arrays, dtype=at_least_float(computed_dtype(arrays)))
+    dtype = at_least_float(computed_dtype(arrays))
+    a, b = promoted("pairwise_distance", *arrays, dtype=F32 if dtype.bytes == 2 else dtype)  # squares overflow in f16
     size = absolute(add(subtract(a, b), eps))
     if math.isinf(p):
-        return largest(size, -1, keepdims=keepdim)
+        return astype(largest(size, -1, keepdims=keepdim), dtype)
     if p == 1:
-        return sum(size, -1, keepdims=keepdim)
+        return astype(sum(size, -1, keepdims=keepdim), dtype)
     total = sum(square(size) if p == 2 else pow(size, float(p)), -1, keepdims=keepdim)
     is_zero = equal(total, 0)
     safe = where(is_zero, 1.0, total)
-    return where(is_zero, 0.0, sqrt(safe) if p == 2 else pow(safe, 1 / p))
+    return astype(where(is_zero, 0.0, sqrt(safe) if p == 2 else pow(safe, 1 / p)), dtype)
 
 
 def triplet_margin_loss(

@@ -8,7 +8,7 @@ from burngraph.errors import ShapeError
 from burngraph.frontend.functional.conv import floats
 from burngraph.frontend.functional.creation import ones, zeros
 from burngraph.frontend.functional.elementwise import add, multiply, rsqrt, square, subtract
-from burngraph.frontend.functional.reduction import mean
+from burngraph.frontend.functional.reduction import mean, var
 from burngraph.frontend.functional.shape import astype, normal_axis, reshape, shape_tuple
 from burngraph.frontend.recording import apply, apply_several, located, type_of
 from burngraph.ir.ops.norm import BatchNorm, BatchNormInference, LayerNorm
@@ -43,6 +43,10 @@ def batch_norm(
     Raises    ShapeError   a per-channel array is not [C]; not training and no running statistics
     """
     x, running_mean, running_var, weight, bias = floats(x, running_mean, running_var, weight, bias)
+    if training and type_of(x).dtype.bytes == 2:  # in f16 a variance, which the derivative needs too, is soon beyond range
+        wide = [None if v is None else astype(v, F32) for v in (x, running_mean, running_var, weight, bias)]
+        results = batch_norm(*wide, training=True, momentum=momentum, eps=eps)
+        return tuple(None if v is None else astype(v, type_of(x).dtype) for v in results)
     type = type_of(x)
     axis = normal_axis("batch_norm", 1, type.rank)
     channels = type.shape[axis]
@@ -127,13 +131,8 @@ def instance_norm(
         y = apply(LayerNorm(axes, float(eps)), x, None, None)
         if running_mean is not None and running_var is not None:
             count = math.prod(type.shape[2:])
-            centre = mean(x, axes, keepdims=True)
-            var = mean(square(subtract(x, centre)), axes)
-            unbiased = multiply(mean(var, 0), count / max(count - 1, 1))
-            new = (
-                add(multiply(running_mean, 1 - momentum), multiply(mean(reshape(centre, type.shape[:2]), 0), momentum)),
-                add(multiply(running_var, 1 - momentum), multiply(unbiased, momentum)),
-            )
+            unbiased = multiply(mean(var(x, axes), 0), count / max(count - 1, 1))
+            new = (_running(running_mean, mean(mean(x, axes), 0), momentum), _running(running_var, unbiased, momentum))
     elif running_mean is None or running_var is None:
         raise located(ShapeError("instance_norm: no running statistics", "pass them, or use_input_stats=True"))
     else:

@@ -14,7 +14,8 @@ from burngraph.frontend.functional.conv import floats, per_axis
 from burngraph.frontend.functional.creation import zeros
 from burngraph.frontend.functional.elementwise import abs as absolute
 from burngraph.frontend.functional.elementwise import divide, minimum, multiply, pow, relu, sign
-from burngraph.frontend.functional.shape import astype, pad, reshape, sliced, tensor
+from burngraph.frontend.functional.reduction import widened
+from burngraph.frontend.functional.shape import astype, cut, pad, reshape, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.pool_max import ArgMaxPool, MaxPool
 from burngraph.ir.ops.pool_sum import AvgPool, SumPool
@@ -133,7 +134,9 @@ def _avg_pool(
     if divisor_override is not None:
         if divisor_override == 0:
             raise located(InputError(f"{function}: divisor_override is 0"))
-        return divide(apply(SumPool(w.axes, w.size, w.stride, w.symmetric, w.high), x), float(divisor_override))
+        wide, dtype = widened(x)
+        sums = apply(SumPool(w.axes, w.size, w.stride, w.symmetric, w.high), wide)
+        return astype(divide(sums, float(divisor_override)), dtype)
     if not count_include_pad or not any(w.overhang):
         return apply(AvgPool(w.axes, w.size, w.stride, w.symmetric, w.high, count_include_pad), x)
     # The padding asked for counts, and what ceil_mode adds beyond it does not.
@@ -210,14 +213,6 @@ def lp_pool3d(x: Any, norm_type: float, kernel_size: Ints, stride: Ints | None =
     return _lp_pool("lp_pool3d", 3, x, norm_type, kernel_size, stride, ceil_mode)
 
 
-def cut_along(x: Any, axis: int, start: int, stop: int) -> tuple[list[int], list[int], list[int]]:
-    """start, stop and step of a slice along one axis."""
-    shape = type_of(x).shape
-    starts, stops = [0] * len(shape), list(shape)
-    starts[axis], stops[axis] = start, stop
-    return starts, stops, [1] * len(shape)
-
-
 def _max_unpool(
     function: str, n: int, x: Any, indices: Any, size: Ints, stride: Ints | None, padding: Ints, output_size: Any
 ) -> Any:
@@ -240,7 +235,7 @@ def _max_unpool(
     dropped = where(less(wide, 0), plane, minimum(wide, plane))  # one place more, cut off again
     flat = reshape(x, type_of(at).shape)
     filled = apply(ScatterAlong(len(lead), "set"), zeros((*lead, plane + 1), a.dtype), dropped, flat)
-    return reshape(sliced(filled, *cut_along(filled, len(lead), 0, plane)), (*lead, *out))
+    return reshape(cut(filled, len(lead), 0, plane), (*lead, *out))
 
 
 def max_unpool1d(
@@ -257,7 +252,7 @@ def max_unpool2d(
 
     output_size   (H, W), less than a stride from the default (H' - 1) * stride - 2 * padding + kernel_size
 
-    An index outside the plane, also -1, is dropped.
+    An index outside the plane, also -1, is dropped: checks=True raises nothing, as such an index says that there is no maximum.
     Raises   ShapeError   shapes differ, or output_size is too far off;   DTypeError   indices are not integers
     """
     return _max_unpool("max_unpool2d", 2, x, indices, kernel_size, stride, padding, output_size)

@@ -110,8 +110,9 @@ class QuantScheme:
 
     value         "q8s" (-127 ... 127), "q8f" (-128 ... 127), "q4s" (-7 ... 7), "q4f" (-8 ... 7), "q2s" (-1 ... 1),
                   "q2f" (-2 ... 1), "e4m3" (to 448), "e5m2" (to 57344), "e2m1" (to 6)
-    block         None: one scale for all; else the shape of blocks with a scale each, aligned with the last axes, other axes
-                  having blocks of 1; blocks at the end of an axis may be cut off
+    block         None: one scale for all; an int: one for so many neighbours along the last axis; else the shape of blocks with
+                  a scale each, aligned with the last axes, other axes having blocks of 1; blocks at the end of an axis may be
+                  cut off
     scale_dtype   "float32", "float16" or "bfloat16"; scales are rounded up to it
     store         "packed": into u32, the first of its numbers in the lowest bits; "native": i8, or u8 for e4m3 and e5m2
     packed_axis   the axis along which neighbours share a word
@@ -120,7 +121,7 @@ class QuantScheme:
     """
 
     value: str = "q8f"
-    block: tuple[int, ...] | None = None
+    block: int | tuple[int, ...] | None = None
     scale_dtype: Any = F32
     store: str = "packed"
     packed_axis: int = -1
@@ -136,7 +137,7 @@ class QuantScheme:
                 f'QuantScheme: store = {self.store!r} must be "packed", or, for 8 bits, "native"', f"value: {self.value}"
             )
         if self.block is not None:
-            object.__setattr__(self, "block", tuple(self.block))
+            object.__setattr__(self, "block", (self.block,) if isinstance(self.block, int) else tuple(self.block))
             if not self.block or any(not isinstance(n, int) or n < 1 for n in self.block):
                 raise InputError(f"QuantScheme: block = {self.block} must have positive dims, or be None")
 
@@ -160,7 +161,7 @@ def quantization_scales(x: Any, scheme: QuantScheme, calibration: str = "min_max
 
     Raises    DTypeError   x is not float;   ShapeError   blocks have more axes than x;   InputError   another calibration
     """
-    x = stop_gradient(_float32(x))
+    x, scheme = stop_gradient(_float32(x)), _scheme("quantization_scales", scheme)
     if calibration not in ("min_max", "abs_mean"):
         raise located(InputError(f'quantization_scales: calibration = {calibration!r} is not "min_max" or "abs_mean"'))
     block = _full_block(scheme, type_of(x))
@@ -182,7 +183,7 @@ def quantize(x: Any, scheme: QuantScheme, scales: Any = None, calibration: str =
 
     Raises      DTypeError   x is not float;   ShapeError   an axis does not fill whole words, or scales do not fit
     """
-    x = stop_gradient(_float32(x))
+    x, scheme = stop_gradient(_float32(x)), _scheme("quantize", scheme)
     scales = quantization_scales(x, scheme, calibration) if scales is None else tensor(scales)
     type = type_of(x)
     ratio = divide(x, _spread(astype(scales, F32), scheme, type))
@@ -198,14 +199,14 @@ def dequantize(stored: Any, scales: Any, scheme: QuantScheme, dtype: Any = F32) 
 
     Raises   DTypeError   stored is not what the scheme says;   ShapeError   scales do not fit
     """
-    stored, scales = tensor(stored), tensor(scales)
+    stored, scales, scheme = tensor(stored), tensor(scales), _scheme("dequantize", scheme)
     numbers = _numbers(stored, scheme)
     return astype(multiply(numbers, _spread(astype(scales, F32), scheme, type_of(numbers))), dtype)
 
 
 def fake_quantize(x: Any, scheme: QuantScheme, scales: Any = None, calibration: str = "min_max") -> Any:
     """What quantizing and dequantizing makes of x, with the derivative of x itself (straight through), for training."""
-    x = tensor(x)
+    x, scheme = tensor(x), _scheme("fake_quantize", scheme)
     rounded = dequantize(*quantize(x, scheme, scales, calibration), scheme, type_of(x).dtype)
     return add(x, stop_gradient(subtract(rounded, x)))
 
@@ -222,7 +223,7 @@ def quantized_matmul(x: Any, stored: Any, scales: Any, scheme: QuantScheme, tran
 
     Raises    ShapeError   shapes do not fit;   DTypeError   stored is not what the scheme says
     """
-    x, stored, scales = tensor(x), tensor(stored), tensor(scales)
+    x, stored, scales, scheme = tensor(x), tensor(stored), tensor(scales), _scheme("quantized_matmul", scheme)
     a, w = type_of(x), type_of(stored)
     if w.rank != 2 or not a.rank:
         raise located(ShapeError("quantized_matmul: the matrix must have two axes, x at least one", f"x: {a}", f"stored: {w}"))
@@ -258,6 +259,13 @@ def _fused_group(scheme: QuantScheme, stored: TensorType, scales: TensorType) ->
     group = scheme.block[-1]
     is_row_wise = group in GROUPS and all(n == 1 for n in scheme.block[:-1]) and len(scheme.block) <= 2
     return group if is_row_wise and columns % group == 0 and scales.shape == (rows, columns // group) else None
+
+
+def _scheme(function: str, scheme: Any) -> QuantScheme:
+    if not isinstance(scheme, QuantScheme):
+        way_out = f"pass bg.QuantScheme({scheme!r})" if isinstance(scheme, str) else "pass a bg.QuantScheme"
+        raise located(InputError(f"{function}: scheme = {scheme!r:.80} is not a QuantScheme", way_out))
+    return scheme
 
 
 def _float32(x: Any) -> Any:

@@ -4,20 +4,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from burngraph.errors import ShapeError
 from burngraph.frontend.functional.comparison import bitwise_right_shift, less
 from burngraph.frontend.functional.elementwise import abs as magnitude
-from burngraph.frontend.functional.elementwise import add, clip, cos, log, multiply, negative, sign, sqrt, subtract
+from burngraph.frontend.functional.elementwise import add, clip, cos, log, minimum, multiply, negative, sign, sqrt, subtract
 from burngraph.frontend.functional.indexing import take
 from burngraph.frontend.functional.reduction import argmax
-from burngraph.frontend.functional.shape import astype, broadcast_to, moveaxis, shape_tuple, split, squeeze, tensor
+from burngraph.frontend.functional.shape import astype, broadcast_to, moveaxis, normal_axis, shape_tuple, split, squeeze, tensor
 from burngraph.frontend.functional.sorting import argsort
 from burngraph.frontend.functional.special import erfinv
-from burngraph.frontend.recording import apply, located, type_of
+from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.ops.constant import Constant
 from burngraph.ir.ops.random import RandomBits, RandomSplit
 from burngraph.ir.promotion import holds
-from burngraph.ir.types import F32, I32, I64, U32, U64, TensorType, as_dtype
+from burngraph.ir.types import F32, I32, I64, U32, U64, DType, TensorType, as_dtype
 
 __all__ = [
     "bernoulli",
@@ -68,11 +70,21 @@ def _unit(key: Any, shape: tuple[int, ...]) -> Any:
 
 
 def uniform(key: Any, shape: int | Sequence[int] = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = F32) -> Any:
-    """Uniform in [low, high); the numbers are not those of mx.random.uniform."""
-    unit = _unit(key, shape_tuple(shape))
-    if isinstance(low, float) and isinstance(high, float) and (low, high) == (0.0, 1.0):
-        return astype(unit, dtype)
-    return astype(add(multiply(unit, subtract(high, low)), low), dtype)
+    """Uniform in [low, high), or where `high` is an array up to it, by rounding; not the numbers of mx.random.uniform."""
+    wanted, drawn = as_dtype(dtype), _unit(key, shape_tuple(shape))
+    is_unit = not is_tensor(low) and not is_tensor(high) and (low, high) == (0.0, 1.0)
+    if not is_unit:
+        drawn = add(multiply(drawn, subtract(high, low)), low)
+    is_bounded = not is_tensor(high) and (is_tensor(low) or low < high)
+    if not is_bounded or wanted.kind != "float" or (is_unit and wanted.bytes >= F32.bytes):
+        return astype(drawn, wanted)
+    return minimum(astype(drawn, wanted), _before(high, wanted))
+
+
+def _before(high: float, dtype: DType) -> float:
+    """The greatest number of a float dtype below `high`."""
+    number = dtype.numpy.type(high)
+    return float(number if float(number) < high else np.nextafter(number, dtype.numpy.type(-np.inf)))
 
 
 def normal(key: Any, shape: int | Sequence[int] = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = F32) -> Any:
@@ -100,8 +112,9 @@ def randint(key: Any, low: int, high: int, shape: int | Sequence[int] = (), dtyp
     Raises   ShapeError   high is not above low, they are more than 2^32 apart, or the dtype does not hold them
     """
     wanted = as_dtype(dtype)
-    if not low < high <= low + _WORD:
-        raise located(ShapeError(f"randint: needs low < high <= low + 2^32, got {low} and {high}"))
+    is_whole = isinstance(low, int | np.integer) and isinstance(high, int | np.integer)
+    if not (is_whole and low < high <= low + _WORD):
+        raise located(ShapeError(f"randint: needs low < high <= low + 2^32, two ints, got {low} and {high}"))
     if not wanted.is_integer or not (holds(wanted, low) and holds(wanted, high - 1)):
         raise located(ShapeError(f"randint: {wanted} does not hold {low} to {high - 1}"))
     bits = astype(random_bits(key, shape), U64)
@@ -156,6 +169,6 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: int | Sequence[int
 
 def permutation(key: Any, x: Any, axis: int = 0) -> Any:
     """The entries of `x` along `axis` in a random order, or 0 .. n - 1 so for an int n."""
-    n = x if isinstance(x, int) else type_of(tensor(x)).shape[axis]
+    n = x if isinstance(x, int) else type_of(tensor(x)).shape[normal_axis("permutation", axis, type_of(tensor(x)).rank)]
     order = argsort(random_bits(key, (n,)))
     return order if isinstance(x, int) else take(x, order, axis=axis)

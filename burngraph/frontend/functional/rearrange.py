@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from burngraph.errors import ShapeError
 from burngraph.frontend.functional.comparison import greater_equal, less_equal, not_equal, where
 from burngraph.frontend.functional.creation import arange
@@ -15,17 +17,17 @@ from burngraph.frontend.functional.shape import (
     broadcast_shape,
     broadcast_to,
     concat,
+    cut,
     expand_dims,
     normal_axis,
     permute_dims,
     reshape,
-    sliced,
+    shape_tuple,
     squeeze,
     tensor,
 )
-from burngraph.frontend.recording import apply, located, type_of
-from burngraph.ir.ops.constant import Iota
-from burngraph.ir.types import BOOL, F32, I32, TensorType, as_dtype
+from burngraph.frontend.recording import located, type_of
+from burngraph.ir.types import BOOL, F32, I32, as_dtype
 
 __all__ = [
     "broadcast_arrays",
@@ -53,11 +55,12 @@ def roll(x: Any, /, shift: int | Sequence[int], *, axis: Axes = None) -> Any:
     """
     x = tensor(x)
     if axis is None:
-        if not isinstance(shift, int):
-            raise located(ShapeError(f"roll: {len(shift)} shifts without an axis", "name an axis for each"))
-        return reshape(_rolled(reshape(x, -1), shift, 0), type_of(x).shape)
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    shifts = (shift,) * len(axes) if isinstance(shift, int) else tuple(shift)
+        shifts = shape_tuple(shift)
+        if len(shifts) != 1:
+            raise located(ShapeError(f"roll: {len(shifts)} shifts without an axis", "name an axis for each"))
+        return reshape(_rolled(reshape(x, (type_of(x).size,)), shifts[0], 0), type_of(x).shape)
+    axes, shifts = shape_tuple(axis), shape_tuple(shift)
+    shifts = shifts * len(axes) if len(shifts) == 1 else shifts
     if len(shifts) != len(axes):
         raise located(ShapeError(f"roll: {len(shifts)} shifts for {len(axes)} axes"))
     for one, where_ in zip(shifts, axes, strict=True):
@@ -67,15 +70,8 @@ def roll(x: Any, /, shift: int | Sequence[int], *, axis: Axes = None) -> Any:
 
 def _rolled(x: Any, shift: int, axis: int) -> Any:
     n = type_of(x).shape[axis]
-    cut = -shift % n if n else 0
-    return concat([_between(x, axis, cut, n), _between(x, axis, 0, cut)], axis=axis) if cut else x
-
-
-def _between(x: Any, axis: int, start: int, stop: int, step: int = 1) -> Any:
-    shape = type_of(x).shape
-    starts, stops, steps = [0] * len(shape), list(shape), [1] * len(shape)
-    starts[axis], stops[axis], steps[axis] = start, stop, step
-    return sliced(x, starts, stops, steps)
+    at = -shift % n if n else 0
+    return concat([cut(x, axis, at, n), cut(x, axis, 0, at)], axis=axis) if at else x
 
 
 def repeat(x: Any, repeats: int | Sequence[int], /, *, axis: int | None = None) -> Any:
@@ -91,7 +87,8 @@ def repeat(x: Any, repeats: int | Sequence[int], /, *, axis: int | None = None) 
         x, axis = reshape(x, -1), 0
     axis = normal_axis("repeat", axis, type_of(x).rank)
     n = type_of(x).shape[axis]
-    counts = [repeats] * n if isinstance(repeats, int) else [int(count) for count in repeats]
+    counts = shape_tuple(repeats)
+    counts = counts * n if isinstance(repeats, int | np.integer) else counts
     if len(counts) != n or any(count < 0 for count in counts):
         raise located(ShapeError(f"repeat: needs {n} counts, each at least 0, for axis {axis} of {type_of(x)}: got {repeats}"))
     if len(set(counts)) <= 1:
@@ -108,7 +105,7 @@ def tile(x: Any, repetitions: int | Sequence[int], /) -> Any:
     Raises   ShapeError   a negative count
     """
     x = tensor(x)
-    counts = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
+    counts = shape_tuple(repetitions)
     if any(count < 0 for count in counts):
         raise located(ShapeError(f"tile: a count is negative: {repetitions}"))
     shape = type_of(x).shape
@@ -123,7 +120,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices of `x` along `axis`, without that axis."""
     x = tensor(x)
     axis = normal_axis("unstack", axis, type_of(x).rank)
-    return tuple(squeeze(_between(x, axis, i, i + 1), axis) for i in range(type_of(x).shape[axis]))
+    return tuple(squeeze(cut(x, axis, i, i + 1), axis) for i in range(type_of(x).shape[axis]))
 
 
 def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
@@ -173,7 +170,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
 def linspace(start: Any, stop: Any, num: int, *, dtype: Any = None, endpoint: bool = True) -> Any:
     """`num` evenly spaced numbers from `start` to `stop`, which is left out unless `endpoint`; f32 unless given."""
     wanted = F32 if dtype is None else as_dtype(dtype)
-    made = wanted if wanted.is_inexact else F32
+    made = wanted if wanted.is_inexact and wanted.bytes > 2 else F32  # 16 bits are rounded to once, at the end
     steps = num - 1 if endpoint else num
     share = multiply(arange(0, num, dtype=made), 1.0 / max(steps, 1))
     last = multiply(share, stop)
@@ -200,8 +197,8 @@ def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) ->
     start = offset if offset >= 0 else -offset * m
     flat = reshape(x, (*rest, n * m))
     if length == 0:
-        return _between(flat, len(rest), 0, 0)
-    return _between(flat, len(rest), start, start + (length - 1) * (m + 1) + 1, m + 1)
+        return cut(flat, len(rest), 0, 0)
+    return cut(flat, len(rest), start, start + (length - 1) * (m + 1) + 1, m + 1)
 
 
 def tril(x: Any, /, *, k: int = 0) -> Any:
@@ -219,8 +216,8 @@ def _triangle(name: str, x: Any, keeps: Any) -> Any:
     type = type_of(x)
     if type.rank < 2:
         raise located(ShapeError(f"{name}: {type} has no last two axes"))
-    matrix = TensorType(I32, type.shape[-2:])
-    kept = keeps(apply(Iota(0, matrix)), apply(Iota(1, matrix)))
+    rows, columns = (arange(n) for n in type.shape[-2:])
+    kept = keeps(expand_dims(rows, 1), columns)
     return where(kept, x, False if type.dtype is BOOL else 0)
 
 
@@ -237,6 +234,6 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
     x = concat(ends, axis=axis) if len(ends) > 1 else x
     for _ in range(n):
         size = type_of(x).shape[axis]
-        later, earlier = _between(x, axis, min(1, size), size), _between(x, axis, 0, max(size - 1, 0))
+        later, earlier = cut(x, axis, min(1, size), size), cut(x, axis, 0, max(size - 1, 0))
         x = not_equal(later, earlier) if type_of(x).dtype is BOOL else subtract(later, earlier)
     return x

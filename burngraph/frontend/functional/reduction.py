@@ -10,6 +10,7 @@ from burngraph.frontend.functional.elementwise import abs as absolute
 from burngraph.frontend.functional.elementwise import divide, isnan, sqrt, square, subtract
 from burngraph.frontend.functional.shape import (
     Axes,
+    as_float,
     astype,
     broadcast_to,
     computed_dtype,
@@ -26,7 +27,6 @@ from burngraph.ir.ops.matmul import Dot, Matmul
 from burngraph.ir.ops.reduce import All, ArgMax, ArgMin, Max, Min, Prod, Sum
 from burngraph.ir.ops.reduce import Any as AnyOp
 from burngraph.ir.ops.softmax import Logsumexp
-from burngraph.ir.promotion import at_least_float
 from burngraph.ir.types import BOOL, F32, I32, U8, U32, DType
 
 __all__ = [
@@ -101,21 +101,16 @@ def _count(function: str, x: Any, axis: Axes) -> int:
     return math.prod(type_of(x).shape[i] for i in normal_axes(function, axis, type_of(x).rank))
 
 
-def _float(x: Any) -> Any:
-    x = tensor(x)
-    return astype(x, at_least_float(type_of(x).dtype))
-
-
-def _widened(x: Any) -> tuple[Any, DType]:
-    """`x` in f32 if its floats have 16 bits, whose sums and counts soon overflow, and the dtype that a mean of x has."""
-    x = _float(x)
+def widened(x: Any) -> tuple[Any, DType]:
+    """`x` in f32 if its floats have 16 bits, whose squares and sums soon overflow, and the dtype that a mean of x has."""
+    x = as_float(x)
     dtype = type_of(x).dtype
     return (astype(x, F32), dtype) if dtype.bytes == 2 else (x, dtype)
 
 
 def mean(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """Sum divided by the number of entries, in f32 for integers; nan where there are none."""
-    x, dtype = _widened(x)
+    x, dtype = widened(x)
     return astype(_mean(x, axis, keepdims), dtype)
 
 
@@ -125,25 +120,26 @@ def _mean(x: Any, axis: Axes, keepdims: bool, function: str = "mean") -> Any:
 
 def var(x: Any, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Any:
     """Mean square distance from the mean, with count - correction (at least 0) as divisor; in f32 for integers and c64."""
-    return _var("var", x, axis, keepdims, correction)
+    return astype(*_var("var", x, axis, keepdims, correction))
 
 
-def _var(function: str, x: Any, axis: Axes, keepdims: bool, correction: float) -> Any:
-    x, dtype = _widened(x)
+def _var(function: str, x: Any, axis: Axes, keepdims: bool, correction: float) -> tuple[Any, DType]:
+    """The variance, in f32 for 16-bit floats, and the dtype that it is to have."""
+    x, dtype = widened(x)
     distance = subtract(x, _mean(x, axis, True, function))
     if type_of(x).dtype.kind == "complex":
         distance = absolute(distance)
         dtype = type_of(distance).dtype
     squares = square(distance)
     divisor = float(_count(function, x, axis) - correction)
-    return astype(divide(_reduced(Sum, squares, axis, keepdims, function), divisor if divisor > 0 else 0.0), dtype)
+    return divide(_reduced(Sum, squares, axis, keepdims, function), divisor if divisor > 0 else 0.0), dtype
 
 
 def std(x: Any, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Any:
     """Square root of var. Where all entries are equal it is 0, and so is its derivative."""
-    squares = _var("std", x, axis, keepdims, correction)
+    squares, dtype = _var("std", x, axis, keepdims, correction)
     is_zero = equal(squares, 0)
-    return where(is_zero, 0.0, sqrt(where(is_zero, 1.0, squares)))
+    return astype(where(is_zero, 0.0, sqrt(where(is_zero, 1.0, squares))), dtype)
 
 
 def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
@@ -215,7 +211,7 @@ def nansum(x: Any, axis: Axes = None, keepdims: bool = False, dtype: Any = None)
 
 def nanmean(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """mean of the entries that are not nan; nan where there are none."""
-    x, dtype = _widened(x)
+    x, dtype = widened(x)
     counts = count_nonzero(logical_not(isnan(x)), axis, keepdims)
     return astype(divide(nansum(x, axis, keepdims), astype(counts, type_of(x).dtype)), dtype)
 
@@ -241,7 +237,7 @@ def nanmin(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
 
 def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False, *, dim: Axes = None) -> Any:
     """log(sum(exp(x))) along `axis` (also spelled dim; all axes if neither is given), without overflow; -inf of nothing."""
-    x = _float(x)
+    x = as_float(x)
     type = type_of(x)
     axes = normal_axes("logsumexp", dim if axis is None else axis, type.rank)
     if not axes:

@@ -13,7 +13,7 @@ from burngraph.frontend.recording import TracedValue, apply, evaluator, is_tenso
 from burngraph.ir.ops.cast import Cast
 from burngraph.ir.ops.constant import Splat
 from burngraph.ir.ops.movement import Broadcast, Concat, Flip, Pad, Permute, Reshape, Slice
-from burngraph.ir.promotion import holds, promote, promote_scalar, scalar_dtype
+from burngraph.ir.promotion import at_least_float, holds, promote, promote_scalar, scalar_dtype
 from burngraph.ir.types import BOOL, C64, F32, I32, I64, DType, TensorType, as_dtype
 
 __all__ = [
@@ -89,6 +89,17 @@ def tensor(x: Any) -> Any:
     if isinstance(x, bool | int | float | complex):
         return splat(x, TensorType(_alone(x), ()))
     raise not_an_array(x)
+
+
+def as_operand(x: Any) -> Any:
+    """`x` if it is a Python number, which adapts its dtype to others; else as tensor."""
+    return x if isinstance(x, bool | int | float | complex) and not is_tensor(x) else tensor(x)
+
+
+def as_float(x: Any) -> Any:
+    """`x` as an array; of bool and integers, f32."""
+    x = tensor(x)
+    return astype(x, at_least_float(type_of(x).dtype))
 
 
 def _alone(x: complex) -> DType:
@@ -261,7 +272,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     """
     x = tensor(x)
     rank = type_of(x).rank
-    moved = [(s,) if isinstance(s, int) else tuple(s) for s in (source, destination)]
+    moved = [shape_tuple(s) for s in (source, destination)]
     first, last = ([normal_axis("moveaxis", axis, rank) for axis in axes] for axes in moved)
     if len(first) != len(last) or len(set(first)) != len(first) or len(set(last)) != len(last):
         raise located(ShapeError(f"moveaxis: {source} and {destination} are not as many distinct axes of {type_of(x)}"))
@@ -296,7 +307,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
 def expand_dims(x: Any, axis: int | Sequence[int] = 0) -> Any:
     """New axes of size 1 at the positions `axis` of the result."""
     x = tensor(x)
-    given = (axis,) if isinstance(axis, int) else tuple(axis)
+    given = shape_tuple(axis)
     old = list(type_of(x).shape)
     rank = len(old) + len(given)
     new = normal_axes("expand_dims", given, rank)
@@ -369,10 +380,11 @@ def pad(x: Any, pad_width: int | Sequence[Any], value: float = 0, mode: str = "c
     """
     x = tensor(x)
     type = type_of(x)
-    pairs: Any = (pad_width, pad_width) if isinstance(pad_width, int) else tuple(pad_width)
-    if len(pairs) == 2 and all(isinstance(p, int) for p in pairs):
+    integer = int | np.integer
+    pairs: Any = tuple(pad_width) if isinstance(pad_width, Iterable) else (pad_width, pad_width)
+    if len(pairs) == 2 and all(isinstance(p, integer) for p in pairs):
         pairs = (pairs,) * type.rank
-    pairs = tuple((p, p) if isinstance(p, int) else tuple(p) for p in pairs)
+    pairs = tuple(tuple(map(int, shape_tuple((p, p) if isinstance(p, integer) else p))) for p in pairs)
     if len(pairs) != type.rank or any(len(p) != 2 or min(p) < 0 for p in pairs):
         raise located(ShapeError(f"pad: pad_width {pad_width} does not fit {type}", "give one (low, high) >= 0 per axis"))
     if not any(low or high for low, high in pairs):
@@ -399,6 +411,14 @@ def sliced(x: Any, start: Sequence[int], stop: Sequence[int], step: Sequence[int
     return apply(Slice(tuple(start), tuple(stop), tuple(step)), x)
 
 
+def cut(x: Any, axis: int, start: int, stop: int, step: int = 1) -> Any:
+    """x[start:stop:step] along one axis, as in sliced."""
+    shape = type_of(x).shape
+    starts, stops, steps = [0] * len(shape), list(shape), [1] * len(shape)
+    starts[axis], stops[axis], steps[axis] = start, stop, step
+    return sliced(x, starts, stops, steps)
+
+
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """Parts of `x` along `axis`: a number of equal parts, or cut at the given indices.
 
@@ -408,19 +428,14 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     type = type_of(x)
     axis = normal_axis("split", axis, type.rank)
     dim = type.shape[axis]
-    if isinstance(indices_or_sections, int):
-        n = indices_or_sections
+    if isinstance(indices_or_sections, int | np.integer):
+        n = int(indices_or_sections)
         if n < 1 or dim % n:
             raise located(ShapeError(f"split: axis {axis} of {type} does not divide into {n} equal parts"))
         cuts = [dim // n * i for i in range(1, n)]
     else:
-        cuts = [min(max(c + dim if c < 0 else c, 0), dim) for c in indices_or_sections]
-    parts: list[Any] = []
-    for low, high in zip([0, *cuts], [*cuts, dim], strict=True):
-        start, stop = [0] * type.rank, list(type.shape)
-        start[axis], stop[axis] = low, max(low, high)
-        parts.append(sliced(x, start, stop, [1] * type.rank))
-    return parts
+        cuts = [min(max(c + dim if c < 0 else c, 0), dim) for c in shape_tuple(indices_or_sections)]
+    return [cut(x, axis, low, max(low, high)) for low, high in zip([0, *cuts], [*cuts, dim], strict=True)]
 
 
 concatenate = concat  # MLX's name for it

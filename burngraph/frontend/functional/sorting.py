@@ -7,7 +7,7 @@ from burngraph.frontend.functional.comparison import where
 from burngraph.frontend.functional.elementwise import isnan
 from burngraph.frontend.functional.indexing import take
 from burngraph.frontend.functional.reduction import any, argmax
-from burngraph.frontend.functional.shape import astype, computed_dtype, normal_axis, reshape, sliced, tensor
+from burngraph.frontend.functional.shape import astype, computed_dtype, cut, normal_axis, reshape, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.index import TakeAlong
 from burngraph.ir.ops.sort import ArgSort, ArgTopk, SearchSorted, Sort
@@ -95,7 +95,7 @@ def median_with_indices(x: Any, axis: int = -1, keepdims: bool = False) -> tuple
     n = type_of(x).shape[at]
     if n == 0:
         raise located(ShapeError(f"median: x is {type_of(x)}; along axis {at}, which is empty, there is no median"))
-    middle = _one(apply(ArgSort(at, False), x), at, (n - 1) // 2)
+    middle = cut(apply(ArgSort(at, False), x), at, (n - 1) // 2, (n - 1) // 2 + 1)
     if type_of(x).dtype.is_inexact:
         missing = isnan(x)
         middle = where(any(missing, at, keepdims=True), argmax(missing, at, keepdims=True), middle)
@@ -104,12 +104,6 @@ def median_with_indices(x: Any, axis: int = -1, keepdims: bool = False) -> tuple
         return values, middle
     shape = type_of(x).shape[:at] + type_of(x).shape[at + 1 :]
     return reshape(values, shape), reshape(middle, shape)
-
-
-def _one(x: Any, axis: int, position: int) -> Any:
-    shape = type_of(x).shape
-    start = [position if a == axis else 0 for a in range(len(shape))]
-    return sliced(x, start, [position + 1 if a == axis else n for a, n in enumerate(shape)], [1] * len(shape))
 
 
 def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:

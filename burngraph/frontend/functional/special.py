@@ -10,7 +10,7 @@ from burngraph.frontend.functional.comparison import equal, less_equal, logical_
 from burngraph.frontend.functional.elementwise import abs as absolute
 from burngraph.frontend.functional.elementwise import add, isinf, isnan, multiply, negative, promoted, subtract
 from burngraph.frontend.functional.reduction import all
-from burngraph.frontend.functional.shape import astype, computed_dtype, splat, tensor
+from burngraph.frontend.functional.shape import as_operand, astype, computed_dtype, splat, tensor
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.op import Op
 from burngraph.ir.ops import special
@@ -50,7 +50,7 @@ def _one(op: Op, x: Any) -> Any:
 
 
 def _two(op: Op, x: Any, y: Any) -> Any:
-    xs = [v if is_tensor(v) or isinstance(v, bool | int | float | complex) else tensor(v) for v in (x, y)]
+    xs = [as_operand(v) for v in (x, y)]
     dtype = at_least_float(computed_dtype(xs))
     if dtype.kind == "complex":
         raise located(DTypeError(f"{op.name}: takes real numbers", *(str(type_of(v)) for v in xs if is_tensor(v))))

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from burngraph.errors import ShapeError
-from burngraph.frontend.functional.conv import floats, per_axis
+from burngraph.frontend.functional.conv import per_axis
 from burngraph.frontend.functional.creation import zeros
 from burngraph.frontend.functional.elementwise import add, divide, multiply, pow, square
-from burngraph.frontend.functional.shape import normal_axis, pad, permute_dims, reshape, sliced, tensor
+from burngraph.frontend.functional.reduction import widened
+from burngraph.frontend.functional.shape import astype, normal_axis, pad, permute_dims, reshape, sliced, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.pool_sum import SumPool
 from burngraph.ir.ops.window import Fold, Windows
@@ -169,9 +170,9 @@ def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.
     The neighbourhood of channel c is c - size // 2 ... c + (size - 1) // 2, zero outside, and always divided by `size`.
     Raises   ShapeError   x has fewer than three axes
     """
-    (x,) = floats(x)
+    x, dtype = widened(x)
     type, (n,) = type_of(x), per_axis("local_response_norm", "size", size, 1)
     if type.rank < 3:
         raise located(ShapeError(f"local_response_norm: x is {type}, needs at least 3 axes"))
     sums = apply(SumPool((1,), (n,), (1,), (n // 2,), ((n - 1) // 2,)), square(x))
-    return divide(x, pow(add(multiply(sums, alpha / n), k), beta))
+    return astype(divide(x, pow(add(multiply(sums, alpha / n), k), beta)), dtype)

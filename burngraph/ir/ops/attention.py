@@ -11,7 +11,7 @@ from burngraph.ir.ops.constant import Iota, Splat
 from burngraph.ir.ops.elementwise import Add, LogicalAnd, Tanh, scaled, splat_like
 from burngraph.ir.ops.matmul import Matmul
 from burngraph.ir.ops.movement import Permute, Reshape
-from burngraph.ir.ops.precision import WideComposite
+from burngraph.ir.ops.precision import WideReference
 from burngraph.ir.ops.reduce import Any as AnyOp
 from burngraph.ir.ops.softmax import Softmax
 from burngraph.ir.permutation import Perm
@@ -35,7 +35,7 @@ def _divides(n: int, total: int) -> bool:
     return n == total or (0 < n <= total and total % n == 0)
 
 
-class AttentionBase(WideComposite):
+class AttentionBase(WideReference):
     """Base of the two ops: what they ask of the operands, and how their axes may move."""
 
     scale: float
@@ -138,10 +138,13 @@ class AttentionWeights(AttentionBase):
         if self.causal == "none":
             return seen
         *_, n_queries, n_keys = scores.shape
-        type = TensorType(I32, scores.shape)
+        last_seen, place = (emit(Iota(0, TensorType(I32, (n,)))) for n in (n_queries, n_keys))
         offset = n_keys - n_queries if self.causal == "lower_right" else 0
-        last_seen = emit(Add(), emit(Iota(type.rank - 2, type)), emit(Splat(offset, type)))
-        causal = emit(GreaterEqual(), last_seen, emit(Iota(type.rank - 1, type)))
+        last_seen = emit(Add(), last_seen, splat_like(emit, offset, last_seen)) if offset else last_seen
+        shape = (n_queries, n_keys)  # one for all heads: a graph keeps it, as it depends on nothing
+        causal = emit(GreaterEqual(), emit(Broadcast(shape, (1,)), last_seen), emit(Broadcast(shape, (0,)), place))
+        n_batch = scores.type.rank - 2
+        causal = emit(Broadcast(scores.shape, tuple(range(n_batch))), causal) if n_batch else causal
         return causal if seen is None else emit(LogicalAnd(), seen, causal)
 
 

@@ -1,9 +1,11 @@
 """Losses that devices or passes know by name."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from burngraph.errors import DTypeError, ShapeError
-from burngraph.ir.op import Permuted, Tangent, register
+from burngraph.ir.op import IndexOperand, Permuted, Tangent, register
+from burngraph.ir.ops.composite import Composite
 from burngraph.ir.ops.elementwise import Mul, Sub
 from burngraph.ir.ops.index import TakeAlong
 from burngraph.ir.ops.movement import Reshape, add_leading_axis
@@ -12,6 +14,44 @@ from burngraph.ir.ops.softmax import AlongAxis, Logsumexp, Softmax, around_axis
 from burngraph.ir.permutation import Perm, inverse, restrict
 from burngraph.ir.types import TensorType
 from burngraph.ir.value import Emit, Value
+
+
+@register
+@dataclass(frozen=True, eq=False)
+class ClassNumbers(Composite):
+    """`targets` as they are, said to count classes: 0 ... n_classes - 1, with no negative number, unlike an index.
+
+    targets     any integer dtype, any shape
+    n_classes   how many there are
+    axis        the axis of the classes in what the targets are for; only named in errors
+
+    Nothing is computed from it; it is what checks=True looks at.
+
+    Raises   DTypeError   targets are not integers
+    """
+
+    name = "class_numbers"
+    operands = ("targets",)
+    locally_constant = True
+    n_classes: int
+    axis: int
+
+    def infer(self, targets: TensorType) -> TensorType:
+        if not targets.dtype.is_integer:
+            raise DTypeError(f"class_numbers: targets are {targets}, takes only class numbers of an integer dtype")
+        return targets
+
+    def decompose(self, emit: Emit, targets: Value) -> Value:
+        return targets
+
+    def permuted(self, operand_types: tuple[TensorType, ...], index: int, perm: Perm) -> Permuted:
+        return Permuted(self, (perm,), (perm,))
+
+    def batched(self, emit: Emit, operands: Any, is_batched: tuple[bool, ...]) -> Value:
+        return emit(self, operands[0])
+
+    def index_operands(self, targets: TensorType) -> tuple[IndexOperand, ...]:
+        return (IndexOperand(0, (self.axis,), (0,), (self.n_classes - 1,)),)
 
 
 @register

@@ -5,16 +5,16 @@ from typing import Any
 
 from burngraph.errors import ShapeError
 from burngraph.ir.op import Cost, Op, Permuted
+from burngraph.ir.ops.composite import Composite
 from burngraph.ir.ops.constant import Splat
 from burngraph.ir.ops.movement import Broadcast, Pad, Slice, add_leading_axis
-from burngraph.ir.ops.precision import WideComposite
 from burngraph.ir.ops.window import Fold, Ints, Windows, window_counts
 from burngraph.ir.permutation import Perm, inverse
 from burngraph.ir.types import TensorType
 from burngraph.ir.value import Emit, Value
 
 
-class Pool(WideComposite):
+class Pool(Composite):
     """What all pools share.
 
     axes                the axes pooled, distinct

@@ -15,6 +15,7 @@ from burngraph.ir.ops.constant import Iota, Splat
 from burngraph.ir.ops.elementwise import Add, LogicalAnd, LogicalOr, Mul
 from burngraph.ir.ops.movement import Broadcast, Reshape
 from burngraph.ir.ops.pool import Pool
+from burngraph.ir.ops.precision import WideReference
 from burngraph.ir.ops.reduce import ArgMax, Max, Sum
 from burngraph.ir.ops.window import Ints
 from burngraph.ir.types import BOOL, I32, U32, DType, TensorType
@@ -26,7 +27,7 @@ def lowest(dtype: DType) -> float:
     return -math.inf if dtype.kind == "float" else int(np.iinfo(dtype.numpy).min)
 
 
-class MaximumPool(Pool):
+class MaximumPool(WideReference, Pool):
     """What a maximum pool and its derivatives share: which entry of a window was chosen."""
 
     dilation: Ints

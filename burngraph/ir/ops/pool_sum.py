@@ -10,6 +10,7 @@ from burngraph.ir.ops.constant import Splat
 from burngraph.ir.ops.elementwise import Maximum, Mul, Reciprocal
 from burngraph.ir.ops.movement import Broadcast
 from burngraph.ir.ops.pool import Pool
+from burngraph.ir.ops.precision import WideComposite
 from burngraph.ir.ops.reduce import Sum
 from burngraph.ir.ops.window import Ints
 from burngraph.ir.permutation import Perm, inverse
@@ -17,7 +18,7 @@ from burngraph.ir.types import F32, TensorType
 from burngraph.ir.value import Emit, Value
 
 
-class Summing(Pool):
+class Summing(WideComposite, Pool):
     """Base of the linear pools."""
 
     def check_float(self, x: TensorType) -> None:

@@ -11,7 +11,7 @@ from burngraph.ir.ops.constant import Iota, Splat
 from burngraph.ir.ops.elementwise import Add, BitwiseAnd, Mul, RightShift
 from burngraph.ir.ops.matmul import Dot
 from burngraph.ir.ops.movement import Reshape
-from burngraph.ir.ops.precision import WideComposite
+from burngraph.ir.ops.precision import WideReference
 from burngraph.ir.permutation import Perm, identity
 from burngraph.ir.types import F32, U32, TensorType
 from burngraph.ir.value import Emit, Value
@@ -23,7 +23,7 @@ GROUPS = (32, 64, 128)
 
 @register
 @dataclass(frozen=True, eq=False)
-class QuantizedMatmul(WideComposite):
+class QuantizedMatmul(WideReference):
     """x times a matrix W[r, c] = scales[r, c // group] * code[r, c] + biases[r, c // group], or times its transpose.
 
     x               T[*B, C] if transposed, else T[*B, R]    any float dtype T

@@ -131,7 +131,8 @@ class _Reader:
         token = statement.call.op
         op_class = OPS.get(token)
         if op_class is None:
-            self.fail(token, f"no op {str(token)!r}{_close_match(token, OPS)}")
+            way_out = "for an op of your own, first import the module that registers it"
+            self.fail(token, f"no op {str(token)!r}{_close_match(token, OPS)}", way_out)
         declared = tuple(map(self.tensor_type, statement.types))
         if len(declared) != len(statement.results):
             self.fail(statement.results[0], f"{len(statement.results)} results but {len(declared)} types")
