@@ -244,8 +244,8 @@ MLX's float64 is only as exact as float32 in exp, sin, cos, erf and convolution:
 
 The full sweep of all tests (`make test TEST_ARGS=--full` with PyTorch present, 2026-11-23, two cores, 4 minutes): 22,179
 passed, none failed, 2,380 skipped because a law has nothing to say of a sample (the transpose of an op that is not linear, a
-derivative where nothing is a float). It holds this page's comparisons, every aspect's law over every sample and every permutation
-of its axes, and all rows of docs/burn.md on all their dtypes.
+derivative where nothing is a float). It holds this page's comparisons, every aspect's law over every sample and every
+permutation of its axes, and all rows of docs/burn.md on all their dtypes.
 
 On one H100 (MLX 0.32.4 with CUDA, `MLX_ENABLE_TF32=0`), forward and reverse without f64: 15,502 comparisons agree, none differ,
 87 were refused when compiled. `add_at` and `take_along` did not finish in their time there, as each dtype of indices is another
