@@ -24,58 +24,12 @@ from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.target import CPU, CUDA, METAL, Target
 from burngraph.ir.types import TensorType, as_dtype
 from burngraph.ir.value import Value
-from burngraph.lower_mlx import (
-    attention,
-    cast,
-    control,
-    conv,
-    cumulative,
-    custom,
-    fft,
-    index,
-    integer,
-    matmul,
-    movement,
-    pool,
-    quantize,
-    random,
-    reduce,
-    resample,
-    scatter,
-    softmax,
-    sort,
-    window,
-)
+from burngraph.lower_mlx import rules  # noqa: F401  (enters the rules of every family)
 from burngraph.lower_mlx.control import NestedRule, may_return_operands, takes_slices
 from burngraph.lower_mlx.elementwise import FOLDS_SCALARS
 from burngraph.lower_mlx.gaps import refuse_dtypes, refuse_functions
 from burngraph.lower_mlx.record import Recorded, RecordingMx, is_plain_name, literal, operand, statements
 from burngraph.lower_mlx.table import find_rule, mlx_dtype
-
-# Importing a family enters its rules; elementwise is imported above.
-FAMILIES = (
-    attention,
-    cast,
-    control,
-    conv,
-    cumulative,
-    custom,
-    fft,
-    index,
-    integer,
-    matmul,
-    movement,
-    pool,
-    quantize,
-    random,
-    reduce,
-    resample,
-    scatter,
-    softmax,
-    sort,
-    window,
-)
-
 
 SCALAR_DTYPES = ("bool", "i32", "f32", "c64")  # what MLX makes of Python scalars where no array says otherwise
 
