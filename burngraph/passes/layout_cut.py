@@ -17,9 +17,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import networkx
-from networkx.algorithms.flow import boykov_kolmogorov
-
 from burngraph.passes.layout_labels import Key, LayoutProblem, Root
 
 TIE = 1 << 40  # bytes count first; of equal cuts, the one nearer to the program's inputs and outputs
@@ -267,12 +264,16 @@ class Move:
         self.cut = cut
         self.sides = sides
         self.exact = True
+        import networkx  # only here: it takes as long to import as half of burngraph, and not every program needs a cut
+
         self.graph: Any = networkx.DiGraph()
         self.graph.add_nodes_from(("s", "t"))
         self._auxiliary = 0
 
     def solve(self, roots: list[Root]) -> dict[int, int]:
         """The labels after the best move."""
+        from networkx.algorithms.flow import boykov_kolmogorov
+
         self.build(roots)
         residual = boykov_kolmogorov(self.graph, "s", "t")
         source_tree = set(residual.graph["trees"][0])
