@@ -1,6 +1,8 @@
 """Ops on concrete arrays outside a trace, on MLX; and arrays of any library as MLX arrays."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import mlx.core as mx
@@ -8,6 +10,7 @@ import numpy as np
 
 from burngraph.errors import InputError
 from burngraph.frontend.recording import TracedValue, install_evaluator, leaked
+from burngraph.frontend.trees import flatten
 from burngraph.ir.builder import infer_types
 from burngraph.ir.op import Op
 from burngraph.ir.types import TensorType, as_dtype
@@ -35,12 +38,38 @@ class MlxEvaluator:
     def frozen(self, x: Any) -> mx.array:
         return mx.array(self.as_array(x))  # another object of the same data; a write gives its object new data
 
+    @contextmanager
+    def guarded(self, refuse: Callable[[Any], None]) -> Iterator[None]:
+        """mx.eval and mx.async_eval pass over what they do not know, a traced value too, so they are asked first meanwhile."""
+        own = {name: getattr(mx, name) for name in ("eval", "async_eval")}
+        if any(getattr(function, "asks_first", False) for function in own.values()):  # a trace in another thread did it
+            yield
+            return
+        for name, function in own.items():
+            setattr(mx, name, _asking(refuse, function))
+        try:
+            yield
+        finally:
+            for name, function in own.items():
+                setattr(mx, name, function)
+
     def type_of(self, x: Any) -> TensorType:
         return array_type(x)
 
     def apply(self, op: Op, *arrays: Any) -> tuple[Any, ...]:
         infer_types(op, [None if a is None else array_type(a) for a in arrays])
         return apply_eagerly(op, *arrays)
+
+
+def _asking(refuse: Callable[[Any], None], function: Callable[..., None]) -> Callable[..., None]:
+    def guard(*trees: Any) -> None:
+        for tree in trees:
+            for leaf in flatten(tree)[0] if isinstance(tree, dict | list | tuple) else [tree]:
+                refuse(leaf)
+        function(*trees)
+
+    guard.asks_first = True  # type: ignore[attr-defined]
+    return guard
 
 
 def _from_other_library(x: Any) -> mx.array:

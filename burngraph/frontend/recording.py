@@ -4,8 +4,8 @@
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -56,6 +56,10 @@ class Evaluator(Protocol):
 
     def apply(self, op: Op, *arrays: Any) -> tuple[Any, ...]: ...
 
+    def guarded(self, refuse: Callable[[Any], None]) -> AbstractContextManager[None]:
+        """While a graph is recorded: `refuse` is called on what the library would pass over without a word."""
+        ...
+
 
 class ReferenceEvaluator:
     """The NumPy meaning of each op; serves until `compile.py` installs a device."""
@@ -65,6 +69,9 @@ class ReferenceEvaluator:
 
     def as_array(self, x: Any) -> Any:
         return np.asarray(x)
+
+    def guarded(self, refuse: Callable[[Any], None]) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def frozen(self, x: Any) -> Any:
         return np.array(x)
@@ -297,6 +304,11 @@ class Trace:
 _active: ContextVar[tuple[Trace, ...]] = ContextVar("burngraph_active_traces", default=())
 
 
+def _refuse_traced(x: Any) -> None:
+    if isinstance(x, TracedValue):
+        raise x._foreign()
+
+
 @contextmanager
 def recording(name: str, holds_arrays: bool = False) -> Iterator[Trace]:
     """Make a new trace the innermost active one inside the `with` block.
@@ -307,7 +319,8 @@ def recording(name: str, holds_arrays: bool = False) -> Iterator[Trace]:
     trace = Trace(name, stack[-1] if stack and not holds_arrays else None)
     token = _active.set((*stack, trace))
     try:
-        yield trace
+        with _evaluator.guarded(_refuse_traced) if not stack else nullcontext():
+            yield trace
     finally:
         _active.reset(token)
 

@@ -124,6 +124,13 @@ def test_mlx_array_on_the_left():
     assert "write bg.matmul(x, y)" in refused(lambda x: mx.zeros((4, 3)) @ x)
 
 
+@pytest.mark.parametrize("evaluate", [lambda x: mx.eval(x), lambda x: mx.eval([{"a": x}]), lambda x: mx.async_eval(x)])
+def test_mlx_evaluation(evaluate):
+    before = mx.eval
+    assert "eval was called on a traced value" in refused(evaluate)
+    assert mx.eval is before
+
+
 def test_mlx_array_compared_with_a_traced_value():
     assert "write bg.equal(x, y)" in refused(lambda x: mx.zeros((4,)) == x)
     assert "write bg.not_equal(x, y)" in refused(lambda x: mx.zeros((4,)) != x)
