@@ -10,13 +10,14 @@ from burngraph.ir.interpret import ArrayValue, evaluate
 from burngraph.ir.text import parse
 from tests.conformance import TOLERANCE, Swapped, one_op, swaps_by_op
 
+SWAPS = swaps_by_op()
 MOST_PERMUTATIONS = 6  # per operand: all of rank 3, some of higher ranks
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", swaps_by_op())
-def test_infer_text_and_layout(name):
-    for swapped in swaps_by_op()[name]:
+@pytest.mark.parametrize("swaps", SWAPS.values(), ids=list(SWAPS))
+def test_infer_text_and_layout(swaps):
+    for swapped in swaps:
         if swapped.refusal() is None:
             check(swapped)
 
