@@ -30,13 +30,15 @@ from burngraph.ir.types import U64 as uint64
 from burngraph.ir.types import DType, TensorType
 from burngraph.lower_mlx.table import lowers
 from burngraph.transforms import grad, jvp, linearize, value_and_grad, vjp
-from burngraph.vectorize import hessian, jacfwd, jacrev, vmap
+from burngraph.vectorize import ComplexJacobian, hessian, jacfwd, jacrev, vmap
 
 __version__ = "0.1.0"
+__array_api_version__ = "2025.12"
 newaxis = None
 
 __all__ = [
     "checkpoint",
+    "ComplexJacobian",
     "Cost",
     "custom_jvp",
     "custom_vjp",

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from burngraph.errors import BurngraphError, DTypeError, InputError, RefusedError, ShapeError
 from burngraph.frontend.arguments import FlatCall
 from burngraph.frontend.recording import located
 from burngraph.frontend.trees import TreeDef, leaf_paths, unflatten
 from burngraph.ir.graph import Graph
+from burngraph.ir.types import TensorType
 from burngraph.passes.batch import batch
-from burngraph.passes.jacobian import jacobian_forward, jacobian_reverse
+from burngraph.passes.jacobian import has_two_parts, jacobian_forward, jacobian_reverse
 from burngraph.transforms import apply_graph, trace_on
 
 Axis = int | None
@@ -114,43 +115,62 @@ def _wrong(what: str, *details: str) -> BurngraphError:
     return located(InputError(f"vmap: {what}", *details))
 
 
-def jacfwd(fn: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+class ComplexJacobian(NamedTuple):
+    """The derivative of a complex result by a complex argument: dy = holomorphic @ dz + antiholomorphic @ conj(dz).
+
+    holomorphic       (dy/d(re) - i dy/d(im)) / 2
+    antiholomorphic   (dy/d(re) + i dy/d(im)) / 2, zero where the function is complex differentiable
+
+    Source   W. Wirtinger, Zur formalen Theorie der Funktionen von mehr komplexen Veränderlichen (1927)
+    """
+
+    holomorphic: Any
+    antiholomorphic: Any
+
+
+def jacfwd(fn: Callable[..., Any], argnums: int | Sequence[int] = 0, *, holomorphic: bool = False) -> Callable[..., Any]:
     """The Jacobian of `fn` by forward derivatives: best where arguments have fewer entries than results.
 
-    argnums   positions of the arguments to differentiate, trees of float arrays
-    returns   the tree of the result; each leaf is the tree of the argument (a tuple of them for several argnums), whose
-              leaves have shape result.shape + argument.shape. Results of integer or bool dtype have zeros
+    argnums       positions of the arguments to differentiate, trees of float or complex arrays
+    holomorphic   `fn` is complex differentiable, so that the derivative of a complex result by a complex argument is one
+                  array, dy/dz; not checked
+    returns       the tree of the result; each leaf is the tree of the argument (a tuple of them for several argnums), whose
+                  leaves have shape result.shape + argument.shape. Results of integer or bool dtype have zeros; the derivative
+                  of a real result by a complex argument is dy/d(re) + i dy/d(im), as `grad` gives it; that of a complex result
+                  by a complex argument is a `bg.ComplexJacobian`, two arrays, unless `holomorphic`
 
-    Raises    DTypeError   a leaf to differentiate is not a float
+    Raises        DTypeError   a leaf to differentiate is neither a float nor complex
 
     >>> bg.jacfwd(lambda x: x * x)(mx.array([1.0, 2.0]))
     array([[2, 0],
            [0, 4]], dtype=float32)
     """
-    return _jacobian("jacfwd", jacobian_forward, fn, argnums)
+    return _jacobian("jacfwd", jacobian_forward, fn, argnums, holomorphic)
 
 
-def jacrev(fn: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def jacrev(fn: Callable[..., Any], argnums: int | Sequence[int] = 0, *, holomorphic: bool = False) -> Callable[..., Any]:
     """The Jacobian of `fn` by reverse derivatives, as `jacfwd` returns it: best where results have fewer entries.
 
     >>> bg.jacrev(lambda x: bg.sum(x * x))(mx.array([1.0, 2.0]))
     array([2, 4], dtype=float32)
     """
-    return _jacobian("jacrev", jacobian_reverse, fn, argnums)
+    return _jacobian("jacrev", jacobian_reverse, fn, argnums, holomorphic)
 
 
-def hessian(fn: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def hessian(fn: Callable[..., Any], argnums: int | Sequence[int] = 0, *, holomorphic: bool = False) -> Callable[..., Any]:
     """The second derivatives of `fn`: jacfwd(jacrev(fn)), of shape result.shape + argument.shape + argument.shape.
+
+    By a complex argument of a real function: the `bg.ComplexJacobian` of the gradient.
 
     >>> bg.hessian(lambda x: bg.sum(x * x * x))(mx.array([1.0, 2.0]))
     array([[6, 0],
            [0, 12]], dtype=float32)
     """
-    return jacfwd(jacrev(fn, argnums), argnums)
+    return jacfwd(jacrev(fn, argnums, holomorphic=holomorphic), argnums, holomorphic=holomorphic)
 
 
 def _jacobian(
-    name: str, walk: Callable[[Graph, Sequence[int]], Graph], fn: Callable[..., Any], argnums: int | Sequence[int]
+    name: str, walk: Callable[..., Graph], fn: Callable[..., Any], argnums: int | Sequence[int], holomorphic: bool
 ) -> Callable[..., Any]:
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     if len(set(numbers)) < len(numbers):
@@ -166,20 +186,26 @@ def _jacobian(
             if len(traced.positions[number]) != traced.in_trees[number].n_leaves:
                 raise located(DTypeError(f"{name}: argument {number} has leaves that are not arrays"))
         wrt = [position for number in numbers for position in traced.positions[number]]
-        _check_real(name, traced.graph, wrt)
-        flat = apply_graph(walk(traced.graph, wrt), traced.arguments)
-        entries = iter(flat)
+        _check_inexact(name, traced.graph, wrt)
+        remaining = iter(apply_graph(walk(traced.graph, wrt, holomorphic), traced.arguments))
+
+        def entry(result: TensorType, position: int) -> Any:
+            if has_two_parts(result, traced.graph.params[position].type, holomorphic):
+                return ComplexJacobian(next(remaining), next(remaining))
+            return next(remaining)
+
         rows: list[Any] = []
-        for _ in traced.graph.results:
-            trees = [unflatten(traced.in_trees[i], [next(entries) for _ in traced.positions[i]]) for i in numbers]
+        for result in traced.graph.result_types:
+            trees = [unflatten(traced.in_trees[i], [entry(result, p) for p in traced.positions[i]]) for i in numbers]
             rows.append(trees[0] if isinstance(argnums, int) else tuple(trees))
         return unflatten(traced.out_tree, rows)
 
     return wrapped
 
 
-def _check_real(name: str, graph: Graph, wrt: Sequence[int]) -> None:
-    inexact = [value for value in graph.results if value.type.dtype.is_inexact]
-    for value in [*(graph.params[i] for i in wrt), *inexact]:
-        if value.type.dtype.kind != "float":
-            raise located(DTypeError(f"{name} of {value!r}: only real floats have a Jacobian", "cast it with astype"))
+def _check_inexact(name: str, graph: Graph, wrt: Sequence[int]) -> None:
+    for index in wrt:
+        param = graph.params[index]
+        if not param.type.dtype.is_inexact:
+            way_out = "cast it with astype, or keep it out of argnums"
+            raise located(DTypeError(f"{name} with respect to {param!r}: only floats and complex numbers have one", way_out))

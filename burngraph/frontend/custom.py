@@ -133,8 +133,9 @@ class custom_vjp(_CustomDerivative):
     nondiff_argnums
         positions of arguments that are not differentiated: bwd(*them, residuals, cotangent)
 
-    Forward derivatives exist where bwd is linear in the cotangent: they are its transpose. Where it is not (it clips,
-    say), they are refused. Differentiating a value that the functions close over is refused too.
+    Forward derivatives are the transpose of bwd, where it is linear in the cotangent. Where the rule says nothing, the
+    derivative is that of `fn` itself: forward, if bwd is not linear (it clips, say) and so has no transpose, and by values that
+    the functions close over.
 
     >>> f = bg.custom_vjp(lambda x: bg.log(1 + bg.exp(x)))
     >>> f.defvjp(lambda x: (f(x), x), lambda x, g: (g * bg.sigmoid(x),))
@@ -211,7 +212,7 @@ class custom_jvp(_CustomDerivative):
     nondiff_argnums
         positions of arguments that are not differentiated: rule(*them, primals, tangents)
 
-    Differentiating a value that the functions close over is refused.
+    By values that the functions close over, of which the rule says nothing, the derivative is that of `fn` itself.
 
     >>> f = bg.custom_jvp(lambda x: bg.abs(x))
     >>> _ = f.defjvp(lambda primals, tangents: (f(*primals), bg.where(primals[0] < 0, -1.0, 1.0) * tangents[0]))

@@ -1,11 +1,12 @@
 """Forward derivative of a graph: each value beside its tangent, tangents linear in the tangents of chosen parameters."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from burngraph.errors import RefusedError
 from burngraph.ir.builder import Builder, Rewriter
 from burngraph.ir.graph import Graph
-from burngraph.ir.op import Linearized, Op, zeros
+from burngraph.ir.op import Linearized, Op, Tangent, zeros
 from burngraph.ir.value import Emit, Value
 
 
@@ -20,25 +21,7 @@ def linearize(graph: Graph, wrt: Sequence[int]) -> Graph:
     Raises   RefusedError   an op on the way has no derivative; names the op, its reason and the source line
     Source   Radul et al., You Only Linearize Once (POPL 2023): only this walk knows nonlinear rules
     """
-    rewriter = Rewriter(graph)
-    walk = _Linearizer(rewriter)
-    for index in wrt:
-        old = graph.params[index]
-        tangent = rewriter.param(old.type, f"{old.name}_dot" if old.name else None)
-        walk.tangents[rewriter[old]] = tangent
-    for node in graph.nodes:
-        rewriter.source = node.source
-        try:
-            rewriter.replace(node, walk.several(node.op, *rewriter.operands(node)))
-        except RefusedError as error:
-            raise error.add(f"in @{graph.name}" + (f", from {node.source}" if node.source else "")) from None
-    results = [rewriter[value] for value in graph.results]
-    dots = [
-        walk.tangents[value] if value in walk.tangents else zeros(rewriter, value.type)
-        for value in results
-        if value.type.dtype.is_inexact
-    ]
-    return rewriter.finish([*results, *dots])
+    return Linearizer.walk(graph, wrt)
 
 
 def has_linearization(op: Op) -> bool:
@@ -53,12 +36,41 @@ def has_linearization(op: Op) -> bool:
     )
 
 
-class _Linearizer(Emit):
+class Linearizer(Emit):
     """Emits each op and, beside it, what turns its operands' tangents into its results'."""
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.tangents: dict[Value, Value] = {}
+
+    @classmethod
+    def walk(cls, graph: Graph, wrt: Sequence[int]) -> Graph:
+        """See `linearize`."""
+        rewriter = Rewriter(graph)
+        walk = cls(rewriter)
+        for index in wrt:
+            old = graph.params[index]
+            tangent = rewriter.param(old.type, f"{old.name}_dot" if old.name else None)
+            walk.tangents[rewriter[old]] = tangent
+        for node in graph.nodes:
+            rewriter.source = node.source
+            try:
+                rewriter.replace(node, walk.several(node.op, *rewriter.operands(node)))
+            except RefusedError as error:
+                raise error.add(f"in @{graph.name}" + (f", from {node.source}" if node.source else "")) from None
+        results = [rewriter[value] for value in graph.results]
+        dots = [
+            walk.tangents[value] if value in walk.tangents else zeros(rewriter, value.type)
+            for value in results
+            if value.type.dtype.is_inexact
+        ]
+        return rewriter.finish([*results, *dots])
+
+    def rule(self, op: Op, *values: Any) -> Linearized | Tangent | tuple[Tangent, ...]:
+        """The op's own rule. values: its operands, results, and its operands' tangents."""
+        if hasattr(op, "linearize_nested"):
+            return op.linearize_nested(self.builder, type(self).walk, *values)  # type: ignore[no-any-return]
+        return op.linearize(self.builder, *values)
 
     def several(self, op: Op, *operands: Value | None) -> tuple[Value, ...]:
         dots = [None if value is None else self.tangents.get(value) for value in operands]
@@ -69,14 +81,11 @@ class _Linearizer(Emit):
             return out if isinstance(out, tuple) else (out,)
         at = len(self.builder.nodes)
         results = self.builder.several(op, *operands)
-        if hasattr(op, "linearize_nested"):
-            out = op.linearize_nested(self.builder, linearize, *operands, *results, *dots)
-        else:
-            out = op.linearize(self.builder, *operands, *results, *dots)
-        if isinstance(out, Linearized):
+        found = self.rule(op, *operands, *results, *dots)
+        if isinstance(found, Linearized):
             del self.builder.nodes[at]
-            results, out = out
-        for value, dot in zip(results, out if isinstance(out, tuple) else (out,), strict=True):
+            results, found = found
+        for value, dot in zip(results, found if isinstance(found, tuple) else (found,), strict=True):
             if dot is not None and value.type.dtype.is_inexact:
                 self.tangents[value] = dot
         return results

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from burngraph.errors import RefusedError, ShapeError
 from burngraph.ir.builder import Builder, inline
 from burngraph.ir.graph import Graph
-from burngraph.ir.op import FREE, Cost, Linearized, Op, Permuted, Tangent, register, zeros
+from burngraph.ir.op import FREE, Cost, Linearized, Op, Permuted, Tangent, add_values, register, zeros
 from burngraph.ir.ops.broadcast import Sum, repeat_leading
 from burngraph.ir.ops.call import Call
 from burngraph.ir.ops.composite import Composite, batched_graph, partly_batched_graph
@@ -158,7 +158,7 @@ class CheckpointTangent(Checkpoint):
 
 class CustomDerivative(Call):
     """Base of calls with a derivative of the user's own. The last `n_fixed` operands are values that the user's functions
-    read without being given them; there is no rule for their derivative.
+    read without being given them; the rule says nothing of them, so their part is the derivative of `graph` itself.
     """
 
     graph: Graph
@@ -169,15 +169,18 @@ class CustomDerivative(Call):
             raise ShapeError(f"{self.name}: n_fixed is {self.n_fixed}, of {len(types)} operands")
         return super().infer(*types)
 
-    def moving(self, dots: Sequence[Tangent]) -> list[int]:
-        """The operands with a tangent. Raises RefusedError: one of them is fixed."""
+    def moving(self, dots: Sequence[Tangent]) -> tuple[list[int], list[int]]:
+        """The operands with a tangent: those that the rule is about, and those that are fixed."""
         found = [i for i, dot in enumerate(dots) if dot is not None]
-        if any(i >= len(dots) - self.n_fixed for i in found):
-            raise RefusedError(
-                f"{self.name}: @{self.graph.name} reads a value that is being differentiated and is no argument of it",
-                "pass the value as an argument",
-            )
-        return found
+        n_own = len(dots) - self.n_fixed
+        return [i for i in found if i < n_own], [i for i in found if i >= n_own]
+
+    def own_tangents(
+        self, emit: Emit, linearize: Linearize, operands: Sequence[Value], dots: Sequence[Tangent], wrt: Sequence[int]
+    ) -> Sequence[Value]:
+        """What the tangents of the operands `wrt` make of the inexact results by the derivative of `graph` itself."""
+        joint = linearize(self.graph, wrt)
+        return inline(emit, joint, [*operands, *(dots[i] for i in wrt)])[len(self.graph.results) :]
 
     def differentiated(self) -> list[int]:
         """The operands that the user's rule has a derivative for: the inexact ones that are not fixed."""
@@ -221,18 +224,58 @@ class CustomVjp(CustomDerivative):
         return results
 
     def linearize_nested(self, emit: Emit, linearize: Linearize, *values: Any) -> Linearized:
+        """The tangent map is one op, `custom_tangent`, which only transposition reads."""
+
+        def tangents(backward: Graph, residuals: Sequence[Value], dots: Sequence[Value]) -> Sequence[Value]:
+            return emit.several(CustomTangent(backward, len(residuals)), *residuals, *dots)
+
+        return self._linearized(emit, linearize, tangents, values)
+
+    def push_forward_nested(self, emit: Emit, push: Linearize, transpose: Transpose, *values: Any) -> Linearized:
+        """The same with tangents that run: the adjoint of `backward`, or, where that is not linear in the cotangents and so
+        has none, the derivative of `graph` itself.
+        """
+        operands, _, dots = self._parts(values)
+        moving, _ = self.moving(dots)
+
+        def tangents(backward: Graph, residuals: Sequence[Value], dots_given: Sequence[Value]) -> Sequence[Value]:
+            n = len(residuals)
+            try:
+                adjoint = transpose(backward, range(n, len(backward.params)), range(len(backward.results)))
+            except RefusedError:
+                return self.own_tangents(emit, push, operands, dots, moving)
+            return inline(emit, adjoint, [*residuals, *dots_given])
+
+        return self._linearized(emit, push, tangents, values)
+
+    def _parts(self, values: Sequence[Any]) -> tuple[Sequence[Value], Sequence[Value], Sequence[Tangent]]:
         n, n_results = len(self.graph.params), len(self.graph.results)
-        operands, dots = values[:n], values[n + n_results :]
-        moving = self.moving(dots)
+        return values[:n], values[n : n + n_results], values[n + n_results :]
+
+    def _linearized(
+        self,
+        emit: Emit,
+        linearize: Linearize,
+        tangents: Callable[[Graph, Sequence[Value], Sequence[Value]], Sequence[Value]],
+        values: Sequence[Any],
+    ) -> Linearized:
+        """`tangents` gets `backward` for the operands that move, the residuals and the tangents of those operands."""
+        operands, _, dots = self._parts(values)
+        n_results = len(self.graph.results)
+        moving, fixed = self.moving(dots)
         # The next derivative of the results is the user's again; once inlined, their two computations are one.
         primal = Graph(self.forward.name, self.forward.params, self.forward.nodes, self.forward.results[:n_results])
         results = emit.several(CustomVjp(primal, self.forward, self.backward, self.n_fixed), *operands)
-        residuals = emit.several(Call(self.forward), *operands)[n_results:]
-        order = self.differentiated()
-        chosen = [self.backward.results[order.index(i)] for i in moving]
-        backward = Graph(self.backward.name, self.backward.params, self.backward.nodes, chosen)
-        found = emit.several(CustomTangent(backward, len(residuals)), *residuals, *(dots[i] for i in moving))
-        return Linearized(results, spread(self.graph.result_types, found))
+        found: list[Sequence[Value]] = []
+        if moving:
+            residuals = emit.several(Call(self.forward), *operands)[n_results:]
+            order = self.differentiated()
+            chosen = [self.backward.results[order.index(i)] for i in moving]
+            backward = Graph(self.backward.name, self.backward.params, self.backward.nodes, chosen)
+            found.append(tangents(backward, residuals, [dot for i in moving if (dot := dots[i]) is not None]))
+        if fixed:
+            found.append(self.own_tangents(emit, linearize, operands, dots, fixed))
+        return Linearized(results, spread(self.graph.result_types, summed(emit, found)))
 
     def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> tuple[Value, ...]:
         size, n_results = operands[is_batched.index(True)].shape[0], len(self.graph.results)
@@ -261,8 +304,8 @@ class CustomVjp(CustomDerivative):
 class CustomTangent(Op):
     """The tangents of a custom_vjp's results: the adjoint of `backward`, linear in the operands from `n_residuals` on.
 
-    Stands only between `linearize` and what follows it at once: `transpose`, which turns it into `backward`, or
-    passes/push_forward.py, which writes the adjoint out. So it is no registered op and has no other aspect.
+    Stands only between `linearize` and `transpose`, which follows at once and turns it into `backward`. So it is no registered
+    op and has no other aspect.
     """
 
     name = "custom_tangent"
@@ -290,12 +333,6 @@ class CustomTangent(Op):
         bars = [zeros(emit, t) if bar is None else bar for bar, t in zip(result_bars, types, strict=True)]
         found = inline(emit, self.backward, [*operands[: self.n_residuals], *bars])
         return tuple(found[i - self.n_residuals] for i in into)
-
-    def adjoint(self, emit: Emit, transpose: Transpose, operands: Sequence[Value | None]) -> tuple[Value, ...]:
-        """The tangents in ops. Raises RefusedError: `backward` is not linear in the cotangents it takes."""
-        backward = self.backward
-        written = transpose(backward, range(self.n_residuals, len(backward.params)), range(len(backward.results)))
-        return inline(emit, written, operands)
 
     def graphs(self) -> tuple[Graph, ...]:
         return (self.backward,)
@@ -330,12 +367,16 @@ class CustomJvp(CustomDerivative):
     def linearize_nested(self, emit: Emit, linearize: Linearize, *values: Any) -> Linearized:
         n, n_results = len(self.graph.params), len(self.graph.results)
         operands, dots = values[:n], values[n + n_results :]
-        self.moving(dots)
-        given = [dots[i] if dots[i] is not None else zeros(emit, operands[i].type) for i in self.differentiated()]
-        dots_out = inline(emit, self.rule, [*operands, *given])[n_results:]
+        moving, fixed = self.moving(dots)
+        found: list[Sequence[Value]] = []
+        if moving:
+            given = [dots[i] if dots[i] is not None else zeros(emit, operands[i].type) for i in self.differentiated()]
+            found.append(inline(emit, self.rule, [*operands, *given])[n_results:])
+        if fixed:
+            found.append(self.own_tangents(emit, linearize, operands, dots, fixed))
         # The next derivative of the results is the user's again; once inlined, their two computations are one.
         results = emit.several(CustomJvp(self.rule_primal(), self.rule, self.n_fixed), *operands)
-        return Linearized(results, spread(self.graph.result_types, dots_out))
+        return Linearized(results, spread(self.graph.result_types, summed(emit, found)))
 
     def rule_primal(self) -> Graph:
         """The results as the rule computes them. Raises RefusedError: they depend on the tangents."""
@@ -361,6 +402,14 @@ class CustomJvp(CustomDerivative):
     def with_graphs(self, graphs: Sequence[Graph]) -> Op:
         graph, rule = graphs
         return CustomJvp(graph, rule, self.n_fixed)
+
+
+def summed(emit: Emit, terms: Sequence[Sequence[Value]]) -> Sequence[Value]:
+    """The sum of several lists of tangents, entry by entry."""
+    first, *others = terms
+    for other in others:
+        first = [add_values(emit, a, b) for a, b in zip(first, other, strict=True)]
+    return first
 
 
 def spread(types: Sequence[TensorType], tangents: Sequence[Tangent]) -> tuple[Tangent, ...]:
