@@ -3,7 +3,7 @@
 from math import e, inf, nan, pi
 
 from burngraph import errors
-from burngraph.compile import Program, compile, load
+from burngraph.compile import compile, load
 from burngraph.frontend import burn, fft, linalg
 from burngraph.frontend.custom import checkpoint, custom_jvp, custom_vjp, stop_gradient
 from burngraph.frontend.public import *  # noqa: F403  (its __all__ is the public list of functions)
@@ -29,6 +29,7 @@ from burngraph.ir.types import U32 as uint32
 from burngraph.ir.types import U64 as uint64
 from burngraph.ir.types import DType, TensorType
 from burngraph.lower_mlx.table import lowers
+from burngraph.program.program import Program
 from burngraph.transforms import grad, jvp, linearize, value_and_grad, vjp
 from burngraph.vectorize import ComplexJacobian, hessian, jacfwd, jacrev, vmap
 

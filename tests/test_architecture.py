@@ -10,19 +10,16 @@ MAY_IMPORT = {
     "frontend": {"frontend", "ir", "errors"},
     "passes": {"passes", "ir", "errors"},
     "lower_mlx": {"lower_mlx", "ir", "errors"},
-    "program_file.py": {"frontend", "ir", "errors"},
     "evaluator.py": {"frontend", "lower_mlx", "ir", "errors"},
-    "retraces.py": {"frontend", "ir", "errors"},
-    "static_arguments.py": {"frontend", "errors"},
-    "signature.py": {"evaluator", "program_file", "static_arguments", "frontend", "errors"},
+    "program": {"program", "evaluator", "lower_mlx", "passes", "frontend", "ir", "errors"},
     "transforms.py": {"frontend", "passes", "ir", "errors"},
     "vectorize.py": {"transforms", "frontend", "passes", "ir", "errors"},
 }
 # Where a third-party module may be imported, as paths below burngraph/; the mlx list holds compile.py and above.
 THIRD_PARTY = {
     "mlx": (
-        "lower_mlx", "nn", "frontend/mlx", "evaluator.py", "signature.py", "program_file.py", "compile.py", "models", "cli",
-        "bench", "__init__.py",
+        "lower_mlx", "nn", "frontend/mlx", "evaluator.py", "program", "compile.py", "models", "cli", "bench",
+        "__init__.py",
     ),
     "networkx": ("passes",),
     "torch": ("frontend/torch",),

@@ -11,11 +11,12 @@ import mlx.core as mx
 
 from burngraph.cli.inputs import arguments_for
 from burngraph.cli.model import load
-from burngraph.compile import compile, weight_keys
+from burngraph.compile import compile
 from burngraph.errors import InputError
 from burngraph.evaluator import EVALUATOR
 from burngraph.ir.graph import Graph
 from burngraph.ir.ops.constant import Weight
+from burngraph.program.entry import weight_keys
 
 
 def dump(arguments: Namespace) -> None:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 
-from burngraph.compile import Program, weight_keys
 from burngraph.errors import InputError
 from burngraph.ir.graph import Graph
 from burngraph.ir.text import parse
+from burngraph.program.entry import weight_keys
+from burngraph.program.program import Program
 
 Model = Callable[..., Any] | Graph
 

@@ -1,9 +1,12 @@
 """Programs: one evaluation per call, a cache by signature, values freed after their last use."""
 
+from dataclasses import replace
+
 import mlx.core as mx
 import numpy as np
 import pytest
 
+import burngraph as bg
 from burngraph.compile import compile
 from burngraph.errors import BurngraphError, InputError, LoweringError
 from burngraph.frontend.recording import apply
@@ -12,7 +15,7 @@ from burngraph.ir.graph import Graph
 from burngraph.ir.ops.arithmetic import Add, Mul, Neg
 from burngraph.ir.ops.functions import Tanh
 from burngraph.ir.text import parse
-from burngraph.lower_mlx.lower import array_type
+from burngraph.lower_mlx.lower import array_type, lower
 
 
 def model(x, y):
@@ -68,6 +71,27 @@ def test_verify_names_the_pass_that_changes_a_result(monkeypatch: pytest.MonkeyP
     graph = parse("graph @f(%x: f32[2]) -> f32[2] {\n  %0: f32[2] = exp(%x)\n  return %0\n}")
     with pytest.raises(BurngraphError, match="pass break-it changed result 0"):
         compile(graph, verify=True)(np.ones((2,), np.float32))
+
+
+def test_verify_looks_at_the_emitted_program_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = parse("graph @f(%x: f32[2]) -> f32[2] {\n  %0: f32[2] = exp(%x)\n  return %0\n}")
+    wrong = lambda *given: replace(lower(*given), run=lambda prepared, arrays: [arrays[0] + 1])  # noqa: E731
+    monkeypatch.setattr("burngraph.program.entry.lower", wrong)
+    with pytest.raises(BurngraphError, match=r"the emitted program changed result 0\n  largest difference: 0.718"):
+        compile(graph, verify=True)(np.ones((2,), np.float32))
+
+
+@pytest.mark.parametrize("dtype", [mx.float16, mx.bfloat16])
+def test_verify_allows_16_bit_results_their_rounding(dtype: mx.Dtype) -> None:
+    x, w = (mx.random.normal(s, key=mx.random.key(7)).astype(dtype) for s in ((32, 64), (64, 64)))
+
+    def loss(w):
+        y = x
+        for _ in range(3):
+            y = bg.tanh(bg.matmul(y, w))
+        return bg.mean(bg.layer_norm(y, (64,)) ** 2 * x)
+
+    compile(bg.value_and_grad(loss), verify=True)(w / 8)
 
 
 ADD_WEIGHT = """graph @f(%x: f32[2,3]) -> f32[2,3] {

@@ -9,8 +9,8 @@ from burngraph.errors import InputError
 from burngraph.evaluator import EVALUATOR
 from burngraph.frontend.trace import parameter_name
 from burngraph.frontend.trees import TreeDef, flatten, leaf_paths
-from burngraph.program_file import Arguments, same_arguments
-from burngraph.static_arguments import static_key
+from burngraph.program.file import Arguments, same_arguments
+from burngraph.program.static_arguments import static_key
 
 STATIC = (bool, int, float, complex, str)
 

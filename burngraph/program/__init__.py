@@ -1,0 +1,1 @@
+"""Compiled programs: signatures, what each is compiled to, and programs on disk."""
