@@ -56,7 +56,7 @@ def _product(mx: Any, op: Conv, x: Known, w: Known) -> Any:
     entries = x.array
     if op.stride != _ones(op):
         entries = entries[(slice(None), *(slice(None, None, s) for s in op.stride))]
-    return entries @ mx.transpose(w.array.reshape((w.shape[0], w.shape[-1])), (1, 0))
+    return entries @ w.array.reshape((w.shape[0], w.shape[-1])).T
 
 
 def _insert_zeros(mx: Any, x: Known, step: Ints) -> Known:
@@ -168,7 +168,7 @@ def _from_columns(mx: Any, op: Conv, x: Known, w: Known) -> Any:
     flat = _mirrored_if(op.flip, w.array, len(w.shape))
     result, out, depth = (x.shape[0], *output, w.shape[0]), w.shape[0] // groups, prod(w.shape[1:])
     if groups == 1:
-        return (columns @ mx.transpose(flat.reshape((out, depth)), (1, 0))).reshape(result)
+        return (columns @ flat.reshape((out, depth)).T).reshape(result)
     parts = columns @ mx.transpose(flat.reshape((groups, out, depth)), (0, 2, 1))
     return mx.transpose(parts, (1, 0, 2)).reshape(result)
 
@@ -332,7 +332,7 @@ def _best_weight_grad(mx: Any, op: ConvWeightGrad, x: Known, y_bar: Known) -> An
     per, rest = padded.shape[-1] // groups, single.shape[-1] // groups
     columns = _columns(mx, padded, counts, kernel, stride, op.dilation, groups)
     if groups == 1:
-        bars = mx.transpose(single.array.reshape((rows, rest)), (1, 0))
+        bars = single.array.reshape((rows, rest)).T
     else:
         bars = mx.transpose(single.array.reshape((rows, groups, rest)), (1, 2, 0))
     flat = bars @ columns  # [groups, rest, kernel * per]

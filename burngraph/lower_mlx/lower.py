@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import mlx.core
+import numpy as np
 
 from burngraph.errors import LoweringError
 from burngraph.ir.bounds import Bounds, bounds_inside, integer_bounds
@@ -22,7 +23,7 @@ from burngraph.ir.ops.control_hoist import hoist_invariants
 from burngraph.ir.ops.pointwise import Elementwise
 from burngraph.ir.share import share_equal_nodes
 from burngraph.ir.target import CPU, CUDA, METAL, Target
-from burngraph.ir.types import TensorType, as_dtype
+from burngraph.ir.types import DType, TensorType, as_dtype
 from burngraph.ir.value import Value
 from burngraph.lower_mlx import rules  # noqa: F401  (enters the rules of every family)
 from burngraph.lower_mlx.control import NestedRule, may_return_operands, takes_slices
@@ -259,7 +260,7 @@ class _Emitter:
             return None
         if isinstance(read, Splat):
             value = read.type.dtype.numpy.type(read.value).item()
-            return value
+            return shortest(value, read.type.dtype) if isinstance(value, float) else value
         base = operand(self.names[read], read.shape, mlx_dtype(read.type.dtype), self.bounds.get(read))
         if not index:
             return base
@@ -340,6 +341,17 @@ def _is_exact(op: Splat) -> bool:
     if op.type.dtype.is_integer:
         return abs(int(op.value.real)) < 2**31
     return op.type.dtype.name in ("f16", "bf16", "f32") or float(op.value.real) in (0.0, 1.0, 0.5, 2.0, -1.0)
+
+
+def shortest(value: float, dtype: DType) -> float:
+    """The float with the fewest digits that is `value` in `dtype`, also if it is rounded to f32 on the way."""
+    of_dtype = dtype.numpy.type
+    with np.errstate(over="ignore"):  # few digits of the largest number are too much for the dtype
+        for digits in range(1, 17):
+            short = float(f"{value:.{digits}g}")
+            if of_dtype(short) == value and of_dtype(np.float32(short) if dtype.bytes < 4 else short) == value:
+                return short
+    return value
 
 
 def _names(graph: Graph, taken: set[str], given: dict[Value, str]) -> dict[Value, str]:

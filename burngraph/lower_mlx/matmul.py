@@ -21,7 +21,9 @@ def lower_dot(mx: Any, op: Dot, x: Any, y: Any) -> Any:
     kept_y = tuple(a for a in range(len(y.shape)) if a not in op.y_axes)
     if is_float(mx, x.dtype) or x.dtype == mx.complex64:
         if op.x_axes == (len(x.shape) - 1,) and kept_x and len(y.shape) == 2:  # a linear layer
-            return x @ (y if op.y_axes == (0,) else mx.transpose(y, (1, 0)))
+            return x @ (y if op.y_axes == (0,) else y.T)
+        if len(x.shape) == len(y.shape) == 2 and len(op.x_axes) == 1:
+            return x.T @ (y if op.y_axes == (0,) else y.T)
         pairs = sorted(zip(op.x_axes, op.y_axes, strict=True))  # in x's own order, or tensordot would permute x
         return mx.tensordot(x, y, axes=[[a for a, _ in pairs], [b for _, b in pairs]])
     k = prod(x.shape[a] for a in op.x_axes)

@@ -48,6 +48,10 @@ class Recorded:
     def at(self) -> "_At":
         return _At(self)
 
+    @property
+    def T(self) -> "Recorded":
+        return Recorded((_grouped(self), ".T"), holds=self.holds)
+
     def __getitem__(self, index: Any) -> "Recorded":
         return Recorded((_grouped(self), "[", *_index(index), "]"), holds=self.holds)
 

@@ -17,11 +17,11 @@ def lower_matmul_along(mx: Any, op: MatmulAlong, x: Any, m: Any) -> Any:
     if 0 in (*x.shape, made):  # an empty product of 16-bit floats ends the process on CUDA
         return mx.zeros(result, dtype=x.dtype)
     if not is_float(mx, x.dtype) and x.dtype != mx.complex64:  # MLX's product takes no integers
-        matrix = (mx.transpose(m, (1, 0)) if op.is_transposed else m).reshape((1, *rows, 1))
+        matrix = (m.T if op.is_transposed else m).reshape((1, *rows, 1))
         return mx.sum(matrix * x.reshape((prod(before), 1, n, prod(after))), axis=2).astype(x.dtype).reshape(result)
     if not after:
-        return x @ (m if op.is_transposed else mx.transpose(m, (1, 0)))
-    matrix = mx.transpose(m, (1, 0)) if op.is_transposed else m
+        return x @ (m if op.is_transposed else m.T)
+    matrix = m.T if op.is_transposed else m
     lines = (n, prod(after)) if prod(before) == 1 else (prod(before), n, prod(after))
     y = matrix @ (x if x.shape == lines else x.reshape(lines))
     return y if (*lines[:-2], made, lines[-1]) == result else y.reshape(result)

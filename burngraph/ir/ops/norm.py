@@ -22,6 +22,12 @@ def mean_over(emit: Emit, x: Value, axes: Axes) -> Value:
     return scaled(emit, total.type.size / max(x.type.size, 1), total)
 
 
+def minus_mean_over(emit: Emit, x: Value, axes: Axes) -> Value:
+    """The sign goes into the factor, which costs nothing; a difference of full arrays would have one in its transpose."""
+    total = emit(Sum(axes), x)
+    return scaled(emit, -total.type.size / max(x.type.size, 1), total)
+
+
 def spread(emit: Emit, small: Value, like: Value, axes: Axes) -> Value:
     """`small`, whose axes are those of `like` without `axes`, repeated along `axes`."""
     return emit(Broadcast(like.shape, axes), small)
@@ -46,9 +52,9 @@ def total(emit: Emit, *terms: Tangent) -> Tangent:
 
 def normalised_tangent(emit: Emit, xhat: Value, rstd: Value, x_dot: Value, axes: Axes) -> Value:
     """Tangent of xhat = (x - mean) * rstd: that is rstd * (centred x_dot - xhat * mean(xhat * x_dot))."""
-    along = spread(emit, mean_over(emit, emit(Mul(), xhat, x_dot), axes), xhat, axes)
-    flat = emit(Sub(), centred(emit, x_dot, axes), emit(Mul(), xhat, along))
-    return emit(Mul(), spread(emit, rstd, xhat, axes), flat)
+    level = emit(Add(), x_dot, spread(emit, minus_mean_over(emit, x_dot, axes), x_dot, axes))
+    tilt = spread(emit, minus_mean_over(emit, emit(Mul(), xhat, x_dot), axes), xhat, axes)
+    return emit(Mul(), spread(emit, rstd, xhat, axes), emit(Add(), level, emit(Mul(), xhat, tilt)))
 
 
 def check_float(name: str, operands: dict[str, TensorType | None], shape: tuple[int, ...]) -> None:
@@ -233,9 +239,8 @@ class BatchNorm(OverChannels):
                 through_weight = emit(Mul(), c, self.per_channel(emit, emit(Mul(), rstd, weight_dot), x))
             if x_dot is not None:
                 u = emit(Mul(), self.per_channel(emit, emit(Mul(), weight, rstd), x), x_dot)
-                minus_mean = emit(Neg(), mean_over(emit, u, axes))  # minus signs where they are cheap: per channel
-                tilt = emit(Mul(), emit(Neg(), emit(Mul(), rstd, rstd)), mean_over(emit, emit(Mul(), c, u), axes))
-                level = emit(Add(), u, self.per_channel(emit, minus_mean, x))
+                level = emit(Add(), u, self.per_channel(emit, minus_mean_over(emit, u, axes), x))
+                tilt = emit(Mul(), emit(Mul(), rstd, rstd), minus_mean_over(emit, emit(Mul(), c, u), axes))
                 through_x = emit(Add(), level, emit(Mul(), c, self.per_channel(emit, tilt, x)))
                 mean_dot = mean_over(emit, x_dot, axes)
                 var_dot = scaled(emit, 2.0, mean_over(emit, emit(Mul(), c, x_dot), axes))
