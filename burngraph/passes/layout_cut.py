@@ -96,7 +96,7 @@ class LayoutCut:
         for component in self._components():
             bound += self._solve_component(component)
         cost = sum(self._cost(root, self.choice) for root in self.roots)
-        outside = sum(self._forced(root) for root in self.roots if not self._is_open(root))
+        outside = sum(self._cost(root, self.choice) for root in self.roots if not self._is_open(root))
         return Choice(tuple(self.choice), cost, min(cost, bound + outside))
 
     def _is_open(self, root: Root) -> bool:
@@ -182,11 +182,20 @@ class LayoutCut:
         return self.rank[root] * len(self.copies(root, choice))
 
     def _forced(self, root: Root) -> int:
-        """What `root` costs under every choice: readers none of whose labels suits any label of the producer."""
-        given = set(self.gives[root])
-        needs = [frozenset().union(*table) for table in self.needs[root].values() if all(table)]
-        forced = any(not given & wanted for wanted in needs) or bool(self.fixed_needs[root] - given)
-        return root.weight if forced else 0
+        """What `root` costs under every choice at least."""
+        return root.weight * min(self._least_copies(root, given) for given in dict.fromkeys(self.gives[root]))
+
+    def _least_copies(self, root: Root, given: Key) -> int:
+        """Readers need different copies if no layout that one may want is one that the other may."""
+        taken = set(self.fixed_needs[root] - {given})
+        least = len(taken)
+        wanted = [[keys - {given} for keys in table] for table in self.needs[root].values()]
+        for options in sorted(filter(all, wanted), key=lambda each: len(frozenset().union(*each))):
+            either = frozenset().union(*options)
+            if taken.isdisjoint(either):
+                taken |= either
+                least += min(map(len, options))
+        return least
 
     def _keys_at(self, index: int, label: int) -> list[tuple[Root, Key]]:
         """The layouts of roots that (index, label) gives or needs, if several readings of one root agree."""
