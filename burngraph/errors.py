@@ -27,6 +27,10 @@ class ShapeError(BurngraphError, ValueError):
     """Operand shapes or attributes do not fit together."""
 
 
+class AxisError(ShapeError, IndexError):
+    """An array has no such axis. An IndexError too, as in NumPy and as the array API asks."""
+
+
 class DTypeError(BurngraphError, TypeError):
     """An operand has a dtype that the op does not take."""
 

@@ -15,7 +15,17 @@ from burngraph.errors import DTypeError, InputError, ShapeError
 from burngraph.frontend.functional.creation import arange
 from burngraph.frontend.functional.elementwise import divide, multiply
 from burngraph.frontend.functional.fourier import conj, is_complex
-from burngraph.frontend.functional.shape import Axes, astype, concat, normal_axes, normal_axis, pad, sliced, tensor
+from burngraph.frontend.functional.padding import pad
+from burngraph.frontend.functional.shape import (
+    Axes,
+    astype,
+    check_device,
+    concat,
+    normal_axes,
+    normal_axis,
+    sliced,
+    tensor,
+)
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.fft import Fft, Irfft, Rfft
 from burngraph.ir.types import C64, F32, F64
@@ -26,7 +36,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def fft(x: Any, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def fft(x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """sum over m of x[m] exp(-2 pi i k m / n) along `axis`; c64.
 
     Raises   ShapeError   n < 1, or the axis is empty or out of range;   InputError   another norm
@@ -34,32 +44,32 @@ def fft(x: Any, n: int | None = None, axis: int = -1, norm: str = "backward") ->
     return _complex("fft", x, None if n is None else (n,), (axis,), norm, False)
 
 
-def ifft(x: Any, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def ifft(x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """The inverse of fft."""
     return _complex("ifft", x, None if n is None else (n,), (axis,), norm, True)
 
 
-def fftn(x: Any, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Any:
+def fftn(x: Any, /, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Any:
     """fft along each of `axes`: all if None, or the last len(s) if s is given."""
     return _complex("fftn", x, s, axes, norm, False)
 
 
-def ifftn(x: Any, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Any:
+def ifftn(x: Any, /, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Any:
     """The inverse of fftn."""
     return _complex("ifftn", x, s, axes, norm, True)
 
 
-def fft2(x: Any, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1), norm: str = "backward") -> Any:
+def fft2(x: Any, /, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1), norm: str = "backward") -> Any:
     """fftn along two axes."""
     return _complex("fft2", x, s, axes, norm, False)
 
 
-def ifft2(x: Any, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1), norm: str = "backward") -> Any:
+def ifft2(x: Any, /, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1), norm: str = "backward") -> Any:
     """The inverse of fft2."""
     return _complex("ifft2", x, s, axes, norm, True)
 
 
-def rfft(x: Any, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def rfft(x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """The first n // 2 + 1 entries of fft of a real array.
 
     Raises   DTypeError   x is complex;   ShapeError, InputError   as fft
@@ -67,59 +77,63 @@ def rfft(x: Any, n: int | None = None, axis: int = -1, norm: str = "backward") -
     return _of_real("rfft", x, None if n is None else (n,), (axis,), norm)
 
 
-def rfftn(x: Any, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Any:
+def rfftn(x: Any, /, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Any:
     """rfft along the last of `axes`, then fft along the others."""
     return _of_real("rfftn", x, s, axes, norm)
 
 
-def rfft2(x: Any, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1), norm: str = "backward") -> Any:
+def rfft2(x: Any, /, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1), norm: str = "backward") -> Any:
     """rfftn along two axes."""
     return _of_real("rfft2", x, s, axes, norm)
 
 
-def irfft(x: Any, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def irfft(x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """The inverse of rfft: f32 with `n` entries along `axis`, 2 (m - 1) if None, where x has m."""
     return _to_real("irfft", x, None if n is None else (n,), (axis,), norm)
 
 
-def irfftn(x: Any, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Any:
+def irfftn(x: Any, /, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward") -> Any:
     """The inverse of rfftn; `s` are the sizes of the result."""
     return _to_real("irfftn", x, s, axes, norm)
 
 
-def irfft2(x: Any, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1), norm: str = "backward") -> Any:
+def irfft2(x: Any, /, s: Sequence[int] | None = None, axes: Sequence[int] = (-2, -1), norm: str = "backward") -> Any:
     """The inverse of rfft2."""
     return _to_real("irfft2", x, s, axes, norm)
 
 
-def hfft(x: Any, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def hfft(x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """The real transform of a signal that is its own mirrored conjugate, given the first half of it."""
     return irfft(conj(x), n, axis, _swapped("hfft", norm))
 
 
-def ihfft(x: Any, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def ihfft(x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """The inverse of hfft: the first half of the inverse transform of a real array."""
     return conj(rfft(x, n, axis, _swapped("ihfft", norm)))
 
 
-def fftfreq(n: int, d: float = 1.0, dtype: Any = F32) -> Any:
+def fftfreq(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
     """Frequencies of fft's entries for `n` samples a distance `d` apart: 0, 1, ..., -2, -1 divided by n d."""
+    check_device("fftfreq", device)
     _check_frequencies("fftfreq", n)
+    dtype = F32 if dtype is None else dtype
     return divide(concat([arange(0, (n + 1) // 2, dtype=dtype), arange(-(n // 2), 0, dtype=dtype)]), n * d)
 
 
-def rfftfreq(n: int, d: float = 1.0, dtype: Any = F32) -> Any:
+def rfftfreq(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
     """Frequencies of rfft's entries: 0, 1, ..., n // 2 divided by n d."""
+    check_device("rfftfreq", device)
     _check_frequencies("rfftfreq", n)
+    dtype = F32 if dtype is None else dtype
     return divide(arange(0, n // 2 + 1, dtype=dtype), n * d)
 
 
-def fftshift(x: Any, axes: Axes = None) -> Any:
+def fftshift(x: Any, /, axes: Axes = None) -> Any:
     """Entries moved cyclically so that frequency 0 is in the middle of each of `axes` (all if None)."""
     return _rolled("fftshift", x, axes, lambda n: n - n // 2)
 
 
-def ifftshift(x: Any, axes: Axes = None) -> Any:
+def ifftshift(x: Any, /, axes: Axes = None) -> Any:
     """The inverse of fftshift."""
     return _rolled("ifftshift", x, axes, lambda n: n // 2)
 

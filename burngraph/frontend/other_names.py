@@ -31,7 +31,6 @@ SPELLED = {
     "byte": "x.astype('uint8')",
     "cfloat": "x.astype('complex64')",
     "char": "x.astype('int8')",
-    "chunk": "bg.split(x, sections, axis)",
     "clamp": "bg.clip(x, min, max)",
     "clamp_max": "bg.minimum(x, max)",
     "clamp_min": "bg.maximum(x, min)",
@@ -108,12 +107,11 @@ SPELLED = {
     "select": "bg.take(x, index, axis=axis)",
     "sgn": "bg.sign(x)",
     "short": "x.astype('int16')",
-    "split_with_sizes": "bg.split(x, positions, axis), positions being where the parts end",
+    "split_with_sizes": "bg.split(x, sizes, dim)",
     "sub": "bg.subtract(x, y)",
     "swapdims": "bg.swapaxes(x, axis1, axis2)",
     "t": "bg.transpose(x)",
     "take_along_dim": "bg.take_along_axis(x, indices, axis)",
-    "tensor_split": "bg.split(x, sections, axis)",
     "to": "x.astype(dtype)",
     "true_divide": "bg.divide(x, y)",
     "type_as": "x.astype(y.dtype)",
@@ -130,7 +128,7 @@ SPELLED = {
 }
 # Calls that fit no signature here -> what to write; of others the signature is shown.
 _CALLED = {
-    "transpose": "bg.swapaxes(x, axis1, axis2) exchanges two axes; bg.transpose(x, axes) takes all of them as one tuple",
+    "transpose": "bg.transpose(x, axis1, axis2) exchanges two axes; bg.transpose(x, axes) takes all of them as one tuple",
     "permute_dims": "pass the axes as one tuple",
     "reshape": "pass the shape as one tuple",
 }
@@ -173,7 +171,7 @@ def explained_call(message: str, expression: str, where: object, names_traced_va
     """The error for Python's TypeError `message` about a call in the user's code; None if it is about something else.
 
     x.size(0), x.shape(0)    attributes here, called
-    bg.transpose(x, 1, 2)    more arguments than the function takes
+    bg.transpose(x, 1, 2, 0) more arguments than the function takes
     """
     lines = f"expression: {expression}", f"from {where}"
     called = re.search(r"\.(size|shape|ndim|dtype|T|mT|nbytes)\s*\(", expression)

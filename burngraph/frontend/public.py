@@ -9,6 +9,7 @@ from burngraph.frontend.functional import (
     comparison,
     contraction,
     conv,
+    conversion,
     creation,
     ctc,
     cumulative,
@@ -19,7 +20,9 @@ from burngraph.frontend.functional import (
     layers,
     loss,
     margin_loss,
+    namespace_info,
     norm,
+    padding,
     pool,
     quantization,
     random,
@@ -31,6 +34,7 @@ from burngraph.frontend.functional import (
     short_time,
     sorting,
     special,
+    splitting,
     trees,
     window,
 )
@@ -40,6 +44,7 @@ from burngraph.frontend.functional.attention import *  # noqa: F403
 from burngraph.frontend.functional.comparison import *  # noqa: F403
 from burngraph.frontend.functional.contraction import *  # noqa: F403
 from burngraph.frontend.functional.conv import *  # noqa: F403
+from burngraph.frontend.functional.conversion import *  # noqa: F403
 from burngraph.frontend.functional.creation import *  # noqa: F403
 from burngraph.frontend.functional.ctc import *  # noqa: F403
 from burngraph.frontend.functional.cumulative import *  # noqa: F403
@@ -50,7 +55,9 @@ from burngraph.frontend.functional.indexing import *  # noqa: F403
 from burngraph.frontend.functional.layers import *  # noqa: F403
 from burngraph.frontend.functional.loss import *  # noqa: F403
 from burngraph.frontend.functional.margin_loss import *  # noqa: F403
+from burngraph.frontend.functional.namespace_info import *  # noqa: F403
 from burngraph.frontend.functional.norm import *  # noqa: F403
+from burngraph.frontend.functional.padding import *  # noqa: F403
 from burngraph.frontend.functional.pool import *  # noqa: F403
 from burngraph.frontend.functional.quantization import *  # noqa: F403
 from burngraph.frontend.functional.random import *  # noqa: F403
@@ -62,6 +69,7 @@ from burngraph.frontend.functional.shape import *  # noqa: F403
 from burngraph.frontend.functional.short_time import *  # noqa: F403
 from burngraph.frontend.functional.sorting import *  # noqa: F403
 from burngraph.frontend.functional.special import *  # noqa: F403
+from burngraph.frontend.functional.splitting import *  # noqa: F403
 from burngraph.frontend.functional.trees import *  # noqa: F403
 from burngraph.frontend.functional.window import *  # noqa: F403
 
@@ -73,6 +81,7 @@ __all__ = [
     *comparison.__all__,
     *contraction.__all__,
     *conv.__all__,
+    *conversion.__all__,
     *creation.__all__,
     *ctc.__all__,
     *cumulative.__all__,
@@ -83,7 +92,9 @@ __all__ = [
     *layers.__all__,
     *loss.__all__,
     *margin_loss.__all__,
+    *namespace_info.__all__,
     *norm.__all__,
+    *padding.__all__,
     *pool.__all__,
     *quantization.__all__,
     *random.__all__,
@@ -95,6 +106,7 @@ __all__ = [
     *short_time.__all__,
     *sorting.__all__,
     *special.__all__,
+    *splitting.__all__,
     *trees.__all__,
     *window.__all__,
 ]

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from burngraph.errors import InputError
+from burngraph.errors import InputError, ShapeError
 from burngraph.frontend.blame import operand
-from burngraph.frontend.functional import comparison, cumulative, elementwise, special
+from burngraph.frontend.functional import comparison, cumulative, elementwise, fourier, rearrange, special, splitting
 from burngraph.frontend.functional import indexing as index
 from burngraph.frontend.functional import reduction as reduce
 from burngraph.frontend.functional import scattering as scatter
@@ -123,17 +123,51 @@ class Tracer(TracedValue):
         return movement.reshape(self, _one_sequence(shape))
 
     def var(self, axis: Any = None, keepdims: bool = False, ddof: float = 0) -> Any:
-        return reduce.var(self, axis, keepdims, ddof)
+        return reduce.var(self, axis, keepdims, correction=ddof)
 
     def std(self, axis: Any = None, keepdims: bool = False, ddof: float = 0) -> Any:
-        return reduce.std(self, axis, keepdims, ddof)
+        return reduce.std(self, axis, keepdims, correction=ddof)
 
-    astype = _method(movement.astype)
+    def astype(self, dtype: Any) -> Any:
+        """bg.astype."""
+        return movement.astype(self, dtype)
+
+    @property
+    def real(self) -> Any:
+        """bg.real; of a real array itself."""
+        return fourier.real(self)
+
+    @property
+    def imag(self) -> Any:
+        """bg.imag; of a real array zeros."""
+        return fourier.imag(self)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an entry."""
+        return self.type.dtype.bytes
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        return rearrange.diagonal(self, offset=offset, axis1=axis1, axis2=axis2)
+
+    def diag(self, k: int = 0) -> Any:
+        return rearrange.diag(self, k)
+
+    conj = _method(fourier.conj)
     flatten = _method(movement.flatten)
     squeeze = _method(movement.squeeze)
     swapaxes = _method(movement.swapaxes)
     moveaxis = _method(movement.moveaxis)
-    split = _method(movement.split)
+
+    def split(self, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+        """As mx.array's: equal parts, or cut at positions; bg.split is torch's.
+
+        Raises   ShapeError   the axis does not divide
+        """
+        parts = splitting.tensor_split(self, indices_or_sections, axis)
+        if isinstance(indices_or_sections, int) and len({part.shape for part in parts}) > 1:
+            raise located(ShapeError(f"split: axis {axis} of {self.type} does not divide into {len(parts)} equal parts"))
+        return parts
 
     sum = _method(reduce.sum)
     prod = _method(reduce.prod)

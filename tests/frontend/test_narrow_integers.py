@@ -41,7 +41,7 @@ def test_numpy_integers_as_axes_and_counts():
     assert bg.moveaxis(x, one, 0).shape == bg.moveaxis(x, 1, 0).shape
     assert bg.expand_dims(x, one).shape == (2, 1, 3, 4)
     assert bg.roll(x, one, axis=one).tolist() == bg.roll(x, 1, axis=1).tolist()
-    assert [part.shape for part in bg.split(x, np.int64(3), 1)] == [(2, 1, 4)] * 3
+    assert [part.shape for part in bg.tensor_split(x, np.int64(3), 1)] == [(2, 1, 4)] * 3
     assert bg.tile(x, one).shape == x.shape
     assert bg.repeat(x, np.int64(2), axis=1).shape == (2, 6, 4)
     assert bg.avg_pool1d(x.astype(mx.float32), np.int64(2)).shape == (2, 3, 2)

@@ -29,7 +29,7 @@ REFUSED = {
     r"needs \[..., C \* 4, H, W\]": lambda: bg.pixel_shuffle(X, 2),
     "indices must have x's shape": lambda: bg.max_unpool2d(X, np.zeros((2, 3, 6, 7), "int32"), 2),
     "is a stride": lambda: bg.max_unpool2d(X, np.zeros(X.shape, "int32"), 2, output_size=(14, 16)),
-    'mode "reflect" has 5 entries for padding': lambda: bg.pad(X, [0, 0, 6, 0], mode="reflect"),
+    'mode "reflect" has 5 entries for padding': lambda: bg.pad(X, (0, 0, 6, 0), mode="reflect"),
     "num_groups = 2 does not divide": lambda: bg.group_norm(X, 2),
 }
 
@@ -47,6 +47,8 @@ def test_other_refusals():
         "has no root": lambda: bg.lp_pool2d(X, 0, 2),
         "p = 2 is no probability": lambda: bg.dropout(X, 2),
         "dropout: no key": lambda: bg.dropout(X, 0.5),
+        "name the key": lambda: bg.dropout(X, 0.5, bg.random_key(0)),
+        "takes no value": lambda: bg.pad(X, (1, 1), "reflect", 2.0),
         "mode = 'mirror' is not": lambda: bg.pad(X, 1, mode="mirror"),
     }.items():
         with pytest.raises(InputError, match=message):
@@ -147,13 +149,13 @@ def test_empty_and_long_windows():
 
 def test_dropout_keeps_the_mean_and_repeats_with_its_key():
     x, key = np.ones((200, 50), "float32"), bg.random_key(3)
-    y = np.array(bg.dropout(x, 0.25, key))
+    y = np.array(bg.dropout(x, 0.25, key=key))
     assert set(np.unique(y)) == {0, np.float32(1 / 0.75)}
     assert abs(y.mean() - 1) < 0.03
-    np.testing.assert_array_equal(y, np.array(bg.dropout(x, 0.25, key)))
-    gradient = np.array(bg.grad(lambda x: bg.sum(bg.dropout(x, 0.25, key)))(x))
+    np.testing.assert_array_equal(y, np.array(bg.dropout(x, 0.25, key=key)))
+    gradient = np.array(bg.grad(lambda x: bg.sum(bg.dropout(x, 0.25, key=key)))(x))
     np.testing.assert_array_equal(gradient, y)
-    assert not np.array(bg.dropout(x, 1, key)).any()
+    assert not np.array(bg.dropout(x, 1, key=key)).any()
     assert bg.dropout(x, 0.5, training=False) is x
 
 

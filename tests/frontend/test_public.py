@@ -65,14 +65,14 @@ PAIRS = {
     "concat": (lambda x: bg.concat([x, x[:, :1]], 1), lambda x: np.concatenate([x, x[:, :1]], 1)),
     "stack": (lambda x: bg.stack([x, x], -1), lambda x: np.stack([x, x], -1)),
     "pad": (
-        lambda x: bg.pad(x, [(0, 1), (2, 0), 1], 7),
+        lambda x: bg.pad(x, [(0, 1), (2, 0), 1], value=7),
         lambda x: np.pad(x, [(0, 1), (2, 0), (1, 1)], constant_values=7),
     ),
     "broadcast_to": (
         lambda x: bg.broadcast_to(x[:, :1], (5, 2, 3, 4)),
         lambda x: np.broadcast_to(x[:, :1], (5, 2, 3, 4)),
     ),
-    "split": (lambda x: bg.split(x, [1, 3], axis=2)[1], lambda x: x[:, :, 1:3]),
+    "split": (lambda x: bg.split(x, [1, 2, 1], 2)[1], lambda x: x[:, :, 1:3]),
     "take": (lambda x: bg.take(x, I, axis=1), lambda x: np.take(x, I, axis=1)),
     "take_along_axis": (
         lambda x: bg.take_along_axis(x, I[:, :, None], axis=1),
@@ -183,7 +183,7 @@ BAD = {
     "conv2d: x and weight must have rank 4": lambda x: bg.conv2d(x, x),
     "linear: x must end": lambda x: bg.linear(x, bg.zeros((5, 3))),
     "concat: ": lambda x: bg.concat([x, x[:, :, :1]], 1),
-    "does not divide": lambda x: bg.split(x, 5, axis=2),
+    "does not divide": lambda x: x.split(5, 2),
 }
 
 

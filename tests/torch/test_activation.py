@@ -161,6 +161,17 @@ def test_pairs_of_special_numbers(name):
             np.testing.assert_array_equal(np.signbit(np.array(found))[~np.isnan(want)], np.signbit(want)[~np.isnan(want)])
 
 
+@pytest.mark.parametrize("name", ["softplus", "logsigmoid", "mish", "silu", "sigmoid"])
+def test_second_and_third_derivative_where_both_scores_are_equal(name):
+    x = np.array([0.0, 1.0], "float32")
+    tensor = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    ours, want = getattr(bg, name), getattr(F, name)(tensor)
+    for _ in range(3):
+        ours = bg.grad(lambda x, f=ours: bg.sum(f(x)))
+        (want,) = torch.autograd.grad(want.sum(), tensor, create_graph=True)
+        np.testing.assert_allclose(np.array(bg.compile(ours)(x)), want.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("equal_nan", [False, True])
 def test_isclose(equal_nan):
     some = np.array([np.nan, np.inf, -np.inf, 0.0, 1.0, 1.000001, 1e-9], "float32")

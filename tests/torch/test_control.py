@@ -22,7 +22,7 @@ def lstm_cell(p, carry, x):
     """The gates in PyTorch's order: input, forget, cell, output."""
     h, c = carry
     gates = x @ p["weight_ih_l0"].T + p["bias_ih_l0"] + h @ p["weight_hh_l0"].T + p["bias_hh_l0"]
-    i, f, g, o = bg.split(gates, 4, axis=-1)
+    i, f, g, o = bg.chunk(gates, 4, -1)
     c = bg.sigmoid(f) * c + bg.sigmoid(i) * bg.tanh(g)
     h = bg.sigmoid(o) * bg.tanh(c)
     return (h, c), h
@@ -31,7 +31,7 @@ def lstm_cell(p, carry, x):
 def gru_cell(p, h, x):
     """The gates in PyTorch's order: reset, update, new."""
     a, b = (y @ p[f"weight_{k}_l0"].T + p[f"bias_{k}_l0"] for y, k in ((x, "ih"), (h, "hh")))
-    (ar, az, an), (br, bz, bn) = bg.split(a, 3, axis=-1), bg.split(b, 3, axis=-1)
+    (ar, az, an), (br, bz, bn) = bg.chunk(a, 3, -1), bg.chunk(b, 3, -1)
     z = bg.sigmoid(az + bz)
     h = (1.0 - z) * bg.tanh(an + bg.sigmoid(ar + br) * bn) + z * h
     return h, h

@@ -56,6 +56,12 @@ def test_value_and_gradients(name):
         np.testing.assert_allclose(np.array(gradient), leaf.grad.numpy(), rtol=1e-3, atol=1e-3)
 
 
+def test_parts_that_broadcast():
+    for re, im in ((X, X[0]), (X[:, :1], X), (X[0], X), (X[:1], X[:, :1])):
+        want = torch.complex(*torch.broadcast_tensors(torch.from_numpy(re), torch.from_numpy(im))).numpy()
+        np.testing.assert_array_equal(np.array(bg.compile(bg.complex)(re, im)), want)
+
+
 def test_gradient_of_a_complex_argument_is_torchs_and_leads_uphill():
     z = (X + 1j * W).astype("complex64")
     leaf = torch.tensor(z, requires_grad=True)

@@ -10,7 +10,8 @@ from burngraph.frontend.functional.comparison import less, logical_not, where
 from burngraph.frontend.functional.conv import conv_transpose1d, conv_transpose2d, conv_transpose3d, floats, per_axis
 from burngraph.frontend.functional.creation import zeros
 from burngraph.frontend.functional.elementwise import add
-from burngraph.frontend.functional.shape import astype, pad, reshape, sliced, tensor
+from burngraph.frontend.functional.padding import pad
+from burngraph.frontend.functional.shape import astype, reshape, sliced, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.scatter import ScatterAlong
 

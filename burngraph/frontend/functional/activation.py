@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from burngraph.errors import InputError, ShapeError
+from burngraph.errors import DTypeError, InputError, ShapeError
 from burngraph.frontend.functional.comparison import greater, greater_equal, less, less_equal, logical_and, where
 from burngraph.frontend.functional.elementwise import abs as absolute
 from burngraph.frontend.functional.elementwise import (
@@ -20,12 +20,15 @@ from burngraph.frontend.functional.elementwise import (
     tanh,
 )
 from burngraph.frontend.functional.reduction import max, sum
-from burngraph.frontend.functional.shape import as_float, astype, computed_dtype, normal_axis, reshape, split, tensor
+from burngraph.frontend.functional.shape import as_float, astype, computed_dtype, normal_axis, reshape, tensor
 from burngraph.frontend.functional.special import logaddexp
+from burngraph.frontend.functional.spelling import also_spelled
+from burngraph.frontend.functional.splitting import tensor_split
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.activation import Gelu
 from burngraph.ir.ops.softmax import LogSoftmax, Softmax
 from burngraph.ir.promotion import at_least_float
+from burngraph.ir.types import as_dtype
 
 __all__ = [
     "celu",
@@ -94,6 +97,12 @@ def prelu(x: Any, weight: Any) -> Any:
     weight   [C], one for each channel (axis 1 of x, or the only one), or one for all: [1] or []
     Raises   ShapeError   weight is neither
     """
+    x, slope = with_channel_slope(x, weight)
+    return where(greater(x, 0), x, multiply(x, slope))
+
+
+def with_channel_slope(x: Any, weight: Any) -> tuple[Any, Any]:
+    """x and prelu's weight as floats of one dtype, the weight in a shape that broadcasts along x's channels."""
     x, weight = tensor(x), tensor(weight)
     dtype = at_least_float(computed_dtype([x, weight]))
     x, weight = astype(x, dtype), astype(weight, dtype)
@@ -102,7 +111,7 @@ def prelu(x: Any, weight: Any) -> Any:
     if w.rank > 1 or w.size not in (1, channels):
         raise located(ShapeError(f"prelu: weight must have 1 entry or {channels}, one per channel", f"x: {a}", f"weight: {w}"))
     slope = reshape(weight, (w.size, *(1,) * (a.rank - 2))) if a.rank > 1 else reshape(weight, ())
-    return where(greater(x, 0), x, multiply(x, slope))
+    return x, slope
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -233,28 +242,33 @@ def glu(x: Any, dim: int = -1) -> Any:
     axis = normal_axis("glu", dim, type_of(x).rank)
     if type_of(x).shape[axis] % 2:
         raise located(ShapeError(f"glu: axis {axis} of {type_of(x)} has no two equal halves"))
-    first, second = split(x, 2, axis)
+    first, second = tensor_split(x, 2, axis)
     return multiply(first, sigmoid(second))
 
 
-def _chosen(function: str, x: Any, axis: int | None, dim: int | None) -> int:
-    found = dim if axis is None else axis
-    return normal_axis(function, -1 if found is None else found, type_of(x).rank)
+def _in_dtype(x: Any, dtype: Any) -> Any:
+    if dtype is None:
+        return as_float(x)
+    if as_dtype(dtype).kind != "float":
+        raise located(DTypeError(f"softmax: dtype = {as_dtype(dtype)} is not a float"))
+    return astype(tensor(x), dtype)
 
 
-def softmin(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
-    """softmax(-x) along `axis` (also spelled dim; the last if neither is given)."""
-    x = negative(as_float(x))
-    return apply(Softmax(_chosen("softmin", x, axis, dim)), x)
+@also_spelled(dim="axis")
+def softmin(x: Any, axis: int = -1, *, dtype: Any = None) -> Any:
+    """softmax(-x) along `axis`, computed in `dtype`, that of x if None."""
+    x = negative(_in_dtype(x, dtype))
+    return apply(Softmax(normal_axis("softmin", axis, type_of(x).rank)), x)
 
 
-def quiet_softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
-    """exp(x) / (1 + sum(exp(x))) along `axis` (or dim), without overflow: a softmax that may choose nothing.
+@also_spelled(dim="axis")
+def quiet_softmax(x: Any, axis: int = -1) -> Any:
+    """exp(x) / (1 + sum(exp(x))) along `axis`, without overflow: a softmax that may choose nothing.
 
     Source   E. Miller, Attention Is Off By One, 2023
     """
     x = as_float(x)
-    at = _chosen("quiet_softmax", x, axis, dim)
+    at = normal_axis("quiet_softmax", axis, type_of(x).rank)
     if type_of(x).shape[at] == 0:
         return x
     highest = maximum(0.0, max(x, at, keepdims=True))  # the 1 is the exponential of a score of 0
@@ -262,13 +276,15 @@ def quiet_softmax(x: Any, axis: int | None = None, *, dim: int | None = None) ->
     return divide(parts, add(exp(negative(highest)), sum(parts, at, keepdims=True)))
 
 
-def softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
-    """exp(x) divided by its sum along `axis` (also spelled dim; the last if neither is given)."""
-    x = as_float(x)
-    return apply(Softmax(_chosen("softmax", x, axis, dim)), x)
+@also_spelled(dim="axis")
+def softmax(x: Any, axis: int = -1, *, dtype: Any = None) -> Any:
+    """exp(x) divided by its sum along `axis`, computed in `dtype`, that of x if None."""
+    x = _in_dtype(x, dtype)
+    return apply(Softmax(normal_axis("softmax", axis, type_of(x).rank)), x)
 
 
-def log_softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
-    """log(softmax(x)), without overflow."""
-    x = as_float(x)
-    return apply(LogSoftmax(_chosen("log_softmax", x, axis, dim)), x)
+@also_spelled(dim="axis")
+def log_softmax(x: Any, axis: int = -1, *, dtype: Any = None) -> Any:
+    """log(softmax(x)), without overflow, computed in `dtype`, that of x if None."""
+    x = _in_dtype(x, dtype)
+    return apply(LogSoftmax(normal_axis("log_softmax", axis, type_of(x).rank)), x)

@@ -31,34 +31,34 @@ __all__ = [
 ]
 
 
-def equal(x: Any, y: Any) -> Any:
-    """x == y; bool. nan equals nothing."""
-    return two(compare.Equal(), x, y)
+def equal(x1: Any, x2: Any, /) -> Any:
+    """x1 == x2; bool. nan equals nothing."""
+    return two(compare.Equal(), x1, x2)
 
 
-def not_equal(x: Any, y: Any) -> Any:
-    """x != y; bool. nan differs from everything."""
-    return two(compare.NotEqual(), x, y)
+def not_equal(x1: Any, x2: Any, /) -> Any:
+    """x1 != x2; bool. nan differs from everything."""
+    return two(compare.NotEqual(), x1, x2)
 
 
-def less(x: Any, y: Any) -> Any:
-    """x < y; bool."""
-    return two(compare.Less(), x, y)
+def less(x1: Any, x2: Any, /) -> Any:
+    """x1 < x2; bool."""
+    return two(compare.Less(), x1, x2)
 
 
-def less_equal(x: Any, y: Any) -> Any:
-    """x <= y; bool."""
-    return two(compare.LessEqual(), x, y)
+def less_equal(x1: Any, x2: Any, /) -> Any:
+    """x1 <= x2; bool."""
+    return two(compare.LessEqual(), x1, x2)
 
 
-def greater(x: Any, y: Any) -> Any:
-    """x > y; bool."""
-    return two(compare.Greater(), x, y)
+def greater(x1: Any, x2: Any, /) -> Any:
+    """x1 > x2; bool."""
+    return two(compare.Greater(), x1, x2)
 
 
-def greater_equal(x: Any, y: Any) -> Any:
-    """x >= y; bool."""
-    return two(compare.GreaterEqual(), x, y)
+def greater_equal(x1: Any, x2: Any, /) -> Any:
+    """x1 >= x2; bool."""
+    return two(compare.GreaterEqual(), x1, x2)
 
 
 def as_bool(x: Any) -> Any:
@@ -67,61 +67,61 @@ def as_bool(x: Any) -> Any:
     return x if type_of(x).dtype is BOOL else not_equal(x, 0)
 
 
-def where(condition: Any, x: Any, y: Any) -> Any:
-    """x where `condition` is true (not zero), else y; all three broadcast."""
+def where(condition: Any, x1: Any, x2: Any, /) -> Any:
+    """x1 where `condition` is true (not zero), else x2; all three broadcast."""
     condition = as_bool(condition)
-    xs = [as_operand(v) for v in (x, y)]
+    xs = [as_operand(v) for v in (x1, x2)]
     dtype = computed_dtype(xs)
     shape = broadcast_shape("where", [condition, *xs])
     return apply(compare.Select(), as_type(condition, BOOL, shape), *(as_type(v, dtype, shape) for v in xs))
 
 
-def logical_not(x: Any) -> Any:
+def logical_not(x: Any, /) -> Any:
     """Whether an entry is zero; bool."""
     return apply(elementwise.LogicalNot(), as_bool(x))
 
 
-def logical_and(x: Any, y: Any) -> Any:
+def logical_and(x1: Any, x2: Any, /) -> Any:
     """Whether both entries are other than zero; bool."""
-    return apply(elementwise.LogicalAnd(), *promoted("logical_and", as_bool(x), as_bool(y)))
+    return apply(elementwise.LogicalAnd(), *promoted("logical_and", as_bool(x1), as_bool(x2)))
 
 
-def logical_or(x: Any, y: Any) -> Any:
+def logical_or(x1: Any, x2: Any, /) -> Any:
     """Whether either entry is other than zero; bool."""
-    return apply(elementwise.LogicalOr(), *promoted("logical_or", as_bool(x), as_bool(y)))
+    return apply(elementwise.LogicalOr(), *promoted("logical_or", as_bool(x1), as_bool(x2)))
 
 
-def logical_xor(x: Any, y: Any) -> Any:
+def logical_xor(x1: Any, x2: Any, /) -> Any:
     """Whether exactly one entry is other than zero; bool."""
-    return apply(elementwise.LogicalXor(), *promoted("logical_xor", as_bool(x), as_bool(y)))
+    return apply(elementwise.LogicalXor(), *promoted("logical_xor", as_bool(x1), as_bool(x2)))
 
 
-def bitwise_and(x: Any, y: Any) -> Any:
+def bitwise_and(x1: Any, x2: Any, /) -> Any:
     """The bits set in both of two integers; of bool, and."""
-    return two(elementwise.BitwiseAnd(), x, y, elementwise.LogicalAnd())
+    return two(elementwise.BitwiseAnd(), x1, x2, elementwise.LogicalAnd())
 
 
-def bitwise_or(x: Any, y: Any) -> Any:
+def bitwise_or(x1: Any, x2: Any, /) -> Any:
     """The bits set in either of two integers; of bool, or."""
-    return two(elementwise.BitwiseOr(), x, y, elementwise.LogicalOr())
+    return two(elementwise.BitwiseOr(), x1, x2, elementwise.LogicalOr())
 
 
-def bitwise_xor(x: Any, y: Any) -> Any:
+def bitwise_xor(x1: Any, x2: Any, /) -> Any:
     """The bits set in one of two integers; of bool, exclusive or."""
-    return two(elementwise.BitwiseXor(), x, y, elementwise.LogicalXor())
+    return two(elementwise.BitwiseXor(), x1, x2, elementwise.LogicalXor())
 
 
-def bitwise_left_shift(x: Any, y: Any) -> Any:
-    """x with its bits moved up by y places; 0 for y of the width or more, and for y below 0."""
-    return two(elementwise.LeftShift(), x, y)
+def bitwise_left_shift(x1: Any, x2: Any, /) -> Any:
+    """x1 with its bits moved up by x2 places; 0 for x2 of the width or more, and for x2 below 0."""
+    return two(elementwise.LeftShift(), x1, x2)
 
 
-def bitwise_right_shift(x: Any, y: Any) -> Any:
-    """x with its bits moved down by y places, filled with its sign; all sign for y of the width or more."""
-    return two(elementwise.RightShift(), x, y)
+def bitwise_right_shift(x1: Any, x2: Any, /) -> Any:
+    """x1 with its bits moved down by x2 places, filled with its sign; all sign for x2 of the width or more."""
+    return two(elementwise.RightShift(), x1, x2)
 
 
-def bitwise_invert(x: Any) -> Any:
+def bitwise_invert(x: Any, /) -> Any:
     """Every bit flipped; for bool, logical_not.
 
     Raises   DTypeError   a float
@@ -134,6 +134,6 @@ def bitwise_invert(x: Any) -> Any:
     return apply(elementwise.BitwiseNot(), x)
 
 
-def isfinite(x: Any) -> Any:
+def isfinite(x: Any, /) -> Any:
     """Whether an entry is neither nan nor infinite; bool."""
     return logical_not(logical_or(isnan(x), isinf(x)))

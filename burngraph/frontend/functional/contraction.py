@@ -16,6 +16,7 @@ from burngraph.frontend.functional.rearrange import diagonal, roll
 from burngraph.frontend.functional.reduction import matmul, max, min, sum, tensordot, widened
 from burngraph.frontend.functional.shape import Axes, astype, moveaxis, normal_axes, normal_axis, permute_dims, reshape, tensor
 from burngraph.frontend.recording import located, type_of
+from burngraph.ir.types import BOOL
 
 __all__ = ["cross", "einsum", "inner", "kron", "outer", "vecdot", "vector_norm"]
 
@@ -173,7 +174,7 @@ def _aligned(x: Any, term: Term, order: Sequence[Any]) -> Any:
 
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """Dot products of vectors along `axis`, other axes broadcast; for complex numbers x1 is conjugated.
+    """Dot products of vectors along `axis`, other axes broadcast; for complex numbers x1 is conjugated. In x1's and x2's dtype.
 
     Raises   ShapeError   the vectors differ in length
     """
@@ -182,7 +183,8 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     first, second = normal_axis("vecdot", axis, a.rank), normal_axis("vecdot", axis, b.rank)
     if a.shape[first] != b.shape[second]:
         raise located(ShapeError(f"vecdot: axis {axis} differs in length", f"x1: {a}", f"x2: {b}"))
-    return sum(multiply(conj(moveaxis(x1, first, -1)), moveaxis(x2, second, -1)), axis=-1)
+    products = multiply(conj(moveaxis(x1, first, -1)), moveaxis(x2, second, -1))
+    return sum(products, axis=-1, dtype=None if type_of(products).dtype is BOOL else type_of(products).dtype)
 
 
 def inner(x: Any, y: Any, /) -> Any:

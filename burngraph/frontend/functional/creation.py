@@ -6,9 +6,9 @@ from typing import Any
 
 from burngraph.errors import DTypeError, ShapeError
 from burngraph.frontend.functional.comparison import equal
-from burngraph.frontend.functional.elementwise import add, multiply
-from burngraph.frontend.functional.shape import astype, broadcast_to, expand_dims, shape_tuple, splat, tensor
-from burngraph.frontend.recording import apply, evaluator, is_tensor, located, type_of
+from burngraph.frontend.functional.elementwise import add, multiply, subtract
+from burngraph.frontend.functional.shape import astype, broadcast_to, check_device, expand_dims, shape_tuple, splat, tensor
+from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.ops.constant import Iota
 from burngraph.ir.promotion import holds, promote, scalar_dtype
 from burngraph.ir.types import F32, I32, TensorType, as_dtype
@@ -18,7 +18,6 @@ __all__ = [
     "empty",
     "empty_like",
     "eye",
-    "from_dlpack",
     "full",
     "full_like",
     "one_hot",
@@ -29,11 +28,14 @@ __all__ = [
 ]
 
 
-def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
+def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None, *, device: Any = None) -> Any:
     """`fill_value` (a number or an array that broadcasts) in every entry; the value's own dtype unless given.
 
-    Raises   ShapeError   a negative dim
+    device   None: arrays have none. So in all functions of this file
+
+    Raises   ShapeError   a negative dim;   InputError   another device
     """
+    check_device("full", device)
     dims = shape_tuple(shape)
     if any(dim < 0 for dim in dims):
         raise located(ShapeError(f"full: a dim of {list(dims)} is negative"))
@@ -42,63 +44,63 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     return splat(fill_value, TensorType(scalar_dtype(fill_value) if dtype is None else as_dtype(dtype), dims))
 
 
-def zeros(shape: int | Sequence[int], dtype: Any = F32) -> Any:
+def zeros(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) -> Any:
     """0 in every entry; f32 unless given."""
+    check_device("zeros", device)
     return full(shape, 0, _dtype_after("zeros", shape, dtype))
 
 
-def ones(shape: int | Sequence[int], dtype: Any = F32) -> Any:
+def ones(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) -> Any:
     """1 in every entry; f32 unless given."""
+    check_device("ones", device)
     return full(shape, 1, _dtype_after("ones", shape, dtype))
 
 
-def empty(shape: int | Sequence[int], dtype: Any = F32) -> Any:
+def empty(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) -> Any:
     """Zeros: nothing here is left undefined."""
+    check_device("empty", device)
     return full(shape, 0, _dtype_after("empty", shape, dtype))
 
 
 def _dtype_after(function: str, shape: Any, dtype: Any) -> Any:
-    """`dtype`. Raises DTypeError: it is a number, as of a shape whose dims are given one by one."""
+    """`dtype`, f32 if None. Raises DTypeError: it is a number, as of a shape whose dims are given one by one."""
     if isinstance(dtype, int):
         way_out = f"pass the shape as one tuple: bg.{function}(({shape}, {dtype}))"
         raise located(DTypeError(f"{function}: dtype is the number {dtype}", way_out))
-    return dtype
+    return F32 if dtype is None else dtype
 
 
-def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
     """`fill_value` in every entry, in the shape of `x`, and in its dtype unless another is given."""
+    check_device("full_like", device)
     type = type_of(tensor(x))
     return full(type.shape, fill_value, type.dtype if dtype is None else dtype)
 
 
-def empty_like(x: Any, dtype: Any = None) -> Any:
+def empty_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
     """Zeros of x's shape: nothing here is left undefined."""
-    return full_like(x, 0, dtype)
+    check_device("empty_like", device)
+    return full_like(x, 0, dtype=dtype)
 
 
-def from_dlpack(x: Any) -> Any:
-    """An array of another library (NumPy, PyTorch, JAX) as an MLX array.
-
-    Raises   InputError   its memory or dtype does not convert
-    """
-    return evaluator().as_array(x)
-
-
-def zeros_like(x: Any, dtype: Any = None) -> Any:
+def zeros_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
     """0 in every entry, in the shape and dtype of `x`."""
-    return full_like(x, 0, dtype)
+    check_device("zeros_like", device)
+    return full_like(x, 0, dtype=dtype)
 
 
-def ones_like(x: Any, dtype: Any = None) -> Any:
+def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
     """1 in every entry, in the shape and dtype of `x`."""
-    return full_like(x, 1, dtype)
+    check_device("ones_like", device)
+    return full_like(x, 1, dtype=dtype)
 
 
-def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None) -> Any:
+def arange(start: float, /, stop: float | None = None, step: float = 1, dtype: Any = None, *, device: Any = None) -> Any:
     """start, start + step, ... below `stop`; arange(n) counts from 0. i32 (or i64, where needed) for integers, f32 for floats.
 
     Raises   ShapeError   step is 0, or a number is infinite or nan
     """
+    check_device("arange", device)
     if stop is None:
         start, stop = 0, start
     if step == 0 or not all(map(math.isfinite, (start, stop, step))):
@@ -118,9 +120,14 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     return astype(counter if start == 0 else add(counter, start), made)
 
 
-def eye(n: int, m: int | None = None, dtype: Any = F32) -> Any:
-    """Ones on the diagonal, zeros elsewhere."""
-    return astype(equal(expand_dims(arange(n), 1), arange(n if m is None else m)), dtype)
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Any:
+    """Ones on diagonal `k` (above the main one if positive), zeros elsewhere; f32 unless given."""
+    check_device("eye", device)
+    n_cols = n_rows if n_cols is None else n_cols
+    k = max(-n_rows, min(k, n_cols))  # further out there is no diagonal, and counting could overflow
+    columns = arange(n_cols)
+    diagonal = equal(expand_dims(arange(n_rows), 1), columns if k == 0 else subtract(columns, k))
+    return astype(diagonal, F32 if dtype is None else dtype)
 
 
 def one_hot(x: Any, num_classes: int, dtype: Any = F32) -> Any:

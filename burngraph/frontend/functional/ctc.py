@@ -7,18 +7,18 @@ from typing import Any
 from burngraph.errors import DTypeError, InputError, ShapeError
 from burngraph.frontend.control import scan
 from burngraph.frontend.functional.comparison import greater, greater_equal, less, logical_and, logical_or, not_equal, where
+from burngraph.frontend.functional.conversion import asarray
 from burngraph.frontend.functional.creation import arange, full
 from burngraph.frontend.functional.elementwise import add, divide, maximum, multiply, negative
 from burngraph.frontend.functional.indexing import take_along_axis
 from burngraph.frontend.functional.loss import check_reduction
+from burngraph.frontend.functional.padding import pad
 from burngraph.frontend.functional.reduction import any, logsumexp, mean, sum
 from burngraph.frontend.functional.shape import (
     as_float,
-    asarray,
     astype,
     broadcast_to,
     expand_dims,
-    pad,
     reshape,
     sliced,
     squeeze,
@@ -128,20 +128,20 @@ def _losses(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: An
     (n_steps, n, _), n_labels = type_of(log_probs).shape, type_of(targets).shape[1]
     n_states, dtype = 2 * n_labels + 1, type_of(log_probs).dtype
     blanks = full((n, n_labels), blank, I32)
-    states = pad(reshape(stack([blanks, targets], -1), (n, 2 * n_labels)), [(0, 0), (0, 1)], blank)
+    states = pad(reshape(stack([blanks, targets], -1), (n, 2 * n_labels)), [(0, 0), (0, 1)], value=blank)
     said = take_along_axis(log_probs, broadcast_to(states, (n_steps, n, n_states)), -1)
     said = maximum(said, FLOOR)
-    two_back = sliced(pad(states, [(0, 0), (2, 0)], blank), (0, 0), (n, n_states), (1, 1))
+    two_back = sliced(pad(states, [(0, 0), (2, 0)], value=blank), (0, 0), (n, n_states), (1, 1))
     may_skip = logical_and(not_equal(states, blank), not_equal(states, two_back))
     goes_on = less(expand_dims(arange(n_steps), (1, 2)), reshape(input_lengths, (1, n, 1)))  # bool[T, N, 1]
 
     def step(alpha: Any, slices: Any) -> tuple[Any, None]:
         now, is_inside = slices
-        one, two = (sliced(pad(alpha, [(0, 0), (k, 0)], UNREACHED), (0, 0), (n, n_states), (1, 1)) for k in (1, 2))
+        one, two = (sliced(pad(alpha, [(0, 0), (k, 0)], value=UNREACHED), (0, 0), (n, n_states), (1, 1)) for k in (1, 2))
         reached = logsumexp(stack([alpha, one, where(may_skip, two, UNREACHED)], 0), 0)
         return where(is_inside, add(reached, now), alpha), None
 
-    start = pad(full((n, 1), 0.0, dtype), [(0, 0), (0, n_states - 1)], UNREACHED)
+    start = pad(full((n, 1), 0.0, dtype), [(0, 0), (0, n_states - 1)], value=UNREACHED)
     alpha, _ = scan(step, start, (said, goes_on)) if n_steps else (start, None)
     last = expand_dims(multiply(target_lengths, 2), -1)
     ends = [take_along_axis(alpha, maximum(add(last, -k), 0), 1) for k in (0, 1)]  # the last blank, or the last label

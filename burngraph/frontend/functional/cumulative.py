@@ -8,6 +8,7 @@ from burngraph.frontend.functional.creation import full
 from burngraph.frontend.functional.elementwise import isnan
 from burngraph.frontend.functional.reduction import accumulator
 from burngraph.frontend.functional.shape import as_float, astype, concat, normal_axis, tensor
+from burngraph.frontend.functional.spelling import also_spelled
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.constant import Iota
 from burngraph.ir.ops.cumulative import Cumprod, Cumsum, Logcumsumexp
@@ -41,13 +42,13 @@ def _accumulated(
 
 
 def cumulative_sum(
-    x: Any, axis: int | None = None, reverse: bool = False, *, dtype: Any = None, include_initial: bool = False
+    x: Any, /, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False, reverse: bool = False
 ) -> Any:
     """Running sums along `axis`, which may be left out for rank 1.
 
-    reverse           from the end of the axis to its start
     dtype             what is added in, and the result's; None keeps x's, but i32 or u32 for bool and narrower integers
     include_initial   the sum of nothing, 0, comes first (last if reverse), so that the axis is one longer
+    reverse           from the end of the axis to its start
 
     Raises   ShapeError   no axis, and the rank is not 1
     """
@@ -55,7 +56,7 @@ def cumulative_sum(
 
 
 def cumulative_prod(
-    x: Any, axis: int | None = None, reverse: bool = False, *, dtype: Any = None, include_initial: bool = False
+    x: Any, /, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False, reverse: bool = False
 ) -> Any:
     """Running products along `axis`; the rest is as for cumulative_sum, and the product of nothing is 1.
 
@@ -78,6 +79,7 @@ def _extremum(function: str, op: Any, x: Any, axis: int | None, reverse: bool) -
     return values, apply(latest, where(is_met, apply(Iota(at, counts)), none))
 
 
+@also_spelled(dim="axis")
 def cummax(x: Any, axis: int | None = None, reverse: bool = False) -> tuple[Any, Any]:
     """Running maxima along `axis`, and the positions (i32) of the latest entries that equal them, as torch.cummax.
 
@@ -88,11 +90,13 @@ def cummax(x: Any, axis: int | None = None, reverse: bool = False) -> tuple[Any,
     return _extremum("cummax", Cummax, x, axis, reverse)
 
 
+@also_spelled(dim="axis")
 def cummin(x: Any, axis: int | None = None, reverse: bool = False) -> tuple[Any, Any]:
     """Running minima along `axis`, and the positions (i32) of the latest entries that equal them; the rest as for cummax."""
     return _extremum("cummin", Cummin, x, axis, reverse)
 
 
+@also_spelled(dim="axis")
 def logcumsumexp(x: Any, axis: int | None = None, reverse: bool = False) -> Any:
     """log(cumulative_sum(exp(x))) along `axis`, without overflow; where it is -inf its derivative is 0.
 
@@ -102,4 +106,4 @@ def logcumsumexp(x: Any, axis: int | None = None, reverse: bool = False) -> Any:
     return apply(Logcumsumexp(_axis("logcumsumexp", x, axis), reverse), x)
 
 
-cumsum, cumprod = cumulative_sum, cumulative_prod  # MLX's names for them
+cumsum, cumprod = (also_spelled(dim="axis")(fn) for fn in (cumulative_sum, cumulative_prod))  # torch's and MLX's names

@@ -1,5 +1,6 @@
 """What dtypes are and become: result_type, can_cast, isdtype, finfo, iinfo."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import ml_dtypes
@@ -9,7 +10,7 @@ from burngraph.errors import DTypeError
 from burngraph.frontend.functional.shape import computed_dtype
 from burngraph.frontend.recording import is_tensor, located, type_of
 from burngraph.ir.promotion import promote, promote_scalar
-from burngraph.ir.types import DType, as_dtype
+from burngraph.ir.types import F32, DType, as_dtype
 
 __all__ = ["can_cast", "finfo", "iinfo", "isdtype", "result_type"]
 
@@ -59,18 +60,47 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     return as_dtype(dtype) is as_dtype(kind)
 
 
-def finfo(type: Any, /) -> Any:
-    """Limits of a float dtype or of an array's: bits, eps, max, min, smallest_normal, dtype.
+@dataclass(frozen=True)
+class FInfo:
+    """What finfo gives. Numbers are Python floats, which do not change the dtype of an array that they meet.
+
+    eps   the distance from 1 to the next number;   tiny   smallest_normal by NumPy's and PyTorch's name
+    """
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    tiny: float
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class IInfo:
+    """What iinfo gives."""
+
+    bits: int
+    max: int
+    min: int
+    dtype: DType
+
+
+def finfo(type: Any, /) -> FInfo:
+    """Limits of a float dtype or of an array's: bits, eps, max, min, smallest_normal, dtype. Of c64, those of its parts.
 
     Raises   DTypeError   not a float
     """
     dtype = type_of(type).dtype if is_tensor(type) else as_dtype(type)
     if not dtype.is_inexact:
         raise located(DTypeError(f"finfo: {dtype} is not a float", "use bg.iinfo"))
-    return ml_dtypes.finfo(dtype.numpy)
+    dtype = F32 if dtype.kind == "complex" else dtype
+    found = ml_dtypes.finfo(dtype.numpy)
+    normal = float(found.smallest_normal)
+    return FInfo(8 * dtype.bytes, float(found.eps), float(found.max), float(found.min), normal, normal, dtype)
 
 
-def iinfo(type: Any, /) -> Any:
+def iinfo(type: Any, /) -> IInfo:
     """Limits of an integer dtype or of an array's: bits, max, min, dtype.
 
     Raises   DTypeError   not an integer
@@ -78,4 +108,5 @@ def iinfo(type: Any, /) -> Any:
     dtype = type_of(type).dtype if is_tensor(type) else as_dtype(type)
     if not dtype.is_integer:
         raise located(DTypeError(f"iinfo: {dtype} is not an integer", "use bg.finfo"))
-    return np.iinfo(dtype.numpy)
+    found = np.iinfo(dtype.numpy)
+    return IInfo(8 * dtype.bytes, int(found.max), int(found.min), dtype)

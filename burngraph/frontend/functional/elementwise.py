@@ -89,60 +89,60 @@ def _two_float(op: Op, x: Any, y: Any) -> Any:
     return apply(op, *promoted(op.name, x, y, dtype=at_least_float(computed_dtype([as_operand(x), as_operand(y)]))))
 
 
-def add(x: Any, y: Any) -> Any:
-    """x + y; of bool, or."""
-    return two(elementwise.Add(), x, y, elementwise.LogicalOr())
+def add(x1: Any, x2: Any, /) -> Any:
+    """x1 + x2; of bool, or."""
+    return two(elementwise.Add(), x1, x2, elementwise.LogicalOr())
 
 
-def subtract(x: Any, y: Any) -> Any:
-    """x - y; not of bool."""
-    return two(elementwise.Sub(), x, y)
+def subtract(x1: Any, x2: Any, /) -> Any:
+    """x1 - x2; not of bool."""
+    return two(elementwise.Sub(), x1, x2)
 
 
-def multiply(x: Any, y: Any) -> Any:
-    """x * y; of bool, and."""
-    return two(elementwise.Mul(), x, y, elementwise.LogicalAnd())
+def multiply(x1: Any, x2: Any, /) -> Any:
+    """x1 * x2; of bool, and."""
+    return two(elementwise.Mul(), x1, x2, elementwise.LogicalAnd())
 
 
-def divide(x: Any, y: Any) -> Any:
-    """x / y; integers are divided in f32."""
-    return _two_float(elementwise.Div(), x, y)
+def divide(x1: Any, x2: Any, /) -> Any:
+    """x1 / x2; integers are divided in f32."""
+    return _two_float(elementwise.Div(), x1, x2)
 
 
-def pow(x: Any, y: Any) -> Any:
-    """x to the power y. A static exponent 2 is a square."""
-    if isinstance(y, int | float) and not isinstance(y, bool) and y == 2 and is_tensor(x):
-        (base,) = promoted("pow", x, dtype=computed_dtype([x, y]))
+def pow(x1: Any, x2: Any, /) -> Any:
+    """x1 to the power x2. A static exponent 2 is a square."""
+    if isinstance(x2, int | float) and not isinstance(x2, bool) and x2 == 2 and is_tensor(x1):
+        (base,) = promoted("pow", x1, dtype=computed_dtype([x1, x2]))
         return apply(elementwise.Square(), base)
-    return two(elementwise.Pow(), x, y)
+    return two(elementwise.Pow(), x1, x2)
 
 
-def remainder(x: Any, y: Any) -> Any:
-    """What is left of x / y rounded down; has the sign of y."""
-    return two(elementwise.Remainder(), x, y)
+def remainder(x1: Any, x2: Any, /) -> Any:
+    """What is left of x1 / x2 rounded down; has the sign of x2."""
+    return two(elementwise.Remainder(), x1, x2)
 
 
-def floor_divide(x: Any, y: Any) -> Any:
-    """x / y rounded down. Integers over 0 give 0, and the least integer over -1 wraps."""
-    return two(elementwise.FloorDivide(), x, y)
+def floor_divide(x1: Any, x2: Any, /) -> Any:
+    """x1 / x2 rounded down. Integers over 0 give 0, and the least integer over -1 wraps."""
+    return two(elementwise.FloorDivide(), x1, x2)
 
 
-def maximum(x: Any, y: Any) -> Any:
-    """The larger of two entries; nan if either is. On a tie the derivative goes to x. Of bool, or."""
-    return two(elementwise.Maximum(), x, y, elementwise.LogicalOr())
+def maximum(x1: Any, x2: Any, /) -> Any:
+    """The larger of two entries; nan if either is. On a tie the derivative goes to x1. Of bool, or."""
+    return two(elementwise.Maximum(), x1, x2, elementwise.LogicalOr())
 
 
-def minimum(x: Any, y: Any) -> Any:
-    """The smaller of two entries; nan if either is. On a tie the derivative goes to x. Of bool, and."""
-    return two(elementwise.Minimum(), x, y, elementwise.LogicalAnd())
+def minimum(x1: Any, x2: Any, /) -> Any:
+    """The smaller of two entries; nan if either is. On a tie the derivative goes to x1. Of bool, and."""
+    return two(elementwise.Minimum(), x1, x2, elementwise.LogicalAnd())
 
 
-def atan2(x: Any, y: Any) -> Any:
-    """The inverse tangent of x / y in the quadrant of the point (y, x): radians, -pi to pi; signed zeros as in IEEE 754."""
-    return _two_float(elementwise.Arctan2(), x, y)
+def atan2(x1: Any, x2: Any, /) -> Any:
+    """The inverse tangent of x1 / x2 in the quadrant of the point (x2, x1): radians, -pi to pi; signed zeros as in IEEE 754."""
+    return _two_float(elementwise.Arctan2(), x1, x2)
 
 
-def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     """Entries below `min` raised to it, then those above `max` lowered to it; None is no bound. nan stays.
 
     Where min > max the result is max. On a bound the derivative is 1. An int beyond the range of x's dtype bounds nothing.
@@ -161,12 +161,12 @@ def _in_range(bound: Any, x: Any) -> Any:
     return builtins.max(limits.min, builtins.min(bound, limits.max))
 
 
-def negative(x: Any) -> Any:
+def negative(x: Any, /) -> Any:
     """-x. The least integer of a dtype stays, as nothing else holds its negative."""
     return _same(elementwise.Neg(), x)
 
 
-def positive(x: Any) -> Any:
+def positive(x: Any, /) -> Any:
     """`x` itself, if it is numbers.
 
     Raises   DTypeError   bool
@@ -177,23 +177,23 @@ def positive(x: Any) -> Any:
     return x
 
 
-def abs(x: Any) -> Any:
+def abs(x: Any, /) -> Any:
     """|x|; of complex entries their modulus, f32."""
     x = tensor(x)
     return apply(Modulus() if type_of(x).dtype.kind == "complex" else elementwise.Abs(), x)
 
 
-def sign(x: Any) -> Any:
+def sign(x: Any, /) -> Any:
     """-1, 0 or 1; nan stays nan. Its derivative is 0."""
     return _same(elementwise.Sign(), x)
 
 
-def square(x: Any) -> Any:
+def square(x: Any, /) -> Any:
     """x * x."""
     return _same(elementwise.Square(), x)
 
 
-def sqrt(x: Any) -> Any:
+def sqrt(x: Any, /) -> Any:
     """Square root, nan below 0; integers in f32."""
     return _of_float(elementwise.Sqrt(), x)
 
@@ -203,87 +203,87 @@ def rsqrt(x: Any) -> Any:
     return _of_float(elementwise.Rsqrt(), x)
 
 
-def reciprocal(x: Any) -> Any:
+def reciprocal(x: Any, /) -> Any:
     """1 / x; integers in f32."""
     return _of_float(elementwise.Reciprocal(), x)
 
 
-def exp(x: Any) -> Any:
+def exp(x: Any, /) -> Any:
     """e to the power x; integers in f32."""
     return _of_float(elementwise.Exp(), x)
 
 
-def expm1(x: Any) -> Any:
+def expm1(x: Any, /) -> Any:
     """exp(x) - 1, exact near 0; integers in f32."""
     return _of_float(elementwise.Expm1(), x)
 
 
-def log(x: Any) -> Any:
+def log(x: Any, /) -> Any:
     """Natural logarithm: -inf at 0, nan below; integers in f32."""
     return _of_float(elementwise.Log(), x)
 
 
-def log1p(x: Any) -> Any:
+def log1p(x: Any, /) -> Any:
     """log(1 + x), exact near 0; integers in f32."""
     return _of_float(elementwise.Log1p(), x)
 
 
-def sin(x: Any) -> Any:
+def sin(x: Any, /) -> Any:
     """Sine of x in radians; integers in f32."""
     return _of_float(elementwise.Sin(), x)
 
 
-def cos(x: Any) -> Any:
+def cos(x: Any, /) -> Any:
     """Cosine of x in radians; integers in f32."""
     return _of_float(elementwise.Cos(), x)
 
 
-def tan(x: Any) -> Any:
+def tan(x: Any, /) -> Any:
     """Tangent of x in radians; integers in f32."""
     return _of_float(elementwise.Tan(), x)
 
 
-def sinh(x: Any) -> Any:
+def sinh(x: Any, /) -> Any:
     """Hyperbolic sine; integers in f32."""
     return _of_float(elementwise.Sinh(), x)
 
 
-def cosh(x: Any) -> Any:
+def cosh(x: Any, /) -> Any:
     """Hyperbolic cosine; integers in f32."""
     return _of_float(elementwise.Cosh(), x)
 
 
-def tanh(x: Any) -> Any:
+def tanh(x: Any, /) -> Any:
     """Hyperbolic tangent; integers in f32."""
     return _of_float(elementwise.Tanh(), x)
 
 
-def asin(x: Any) -> Any:
+def asin(x: Any, /) -> Any:
     """Inverse sine, in radians; nan outside -1 to 1; integers in f32."""
     return _of_float(elementwise.Arcsin(), x)
 
 
-def acos(x: Any) -> Any:
+def acos(x: Any, /) -> Any:
     """Inverse cosine, in radians; nan outside -1 to 1; integers in f32."""
     return _of_float(elementwise.Arccos(), x)
 
 
-def atan(x: Any) -> Any:
+def atan(x: Any, /) -> Any:
     """Inverse tangent, in radians; integers in f32."""
     return _of_float(elementwise.Arctan(), x)
 
 
-def asinh(x: Any) -> Any:
+def asinh(x: Any, /) -> Any:
     """Inverse hyperbolic sine; integers in f32."""
     return _of_float(elementwise.Arcsinh(), x)
 
 
-def acosh(x: Any) -> Any:
+def acosh(x: Any, /) -> Any:
     """Inverse hyperbolic cosine; nan below 1; integers in f32."""
     return _of_float(elementwise.Arccosh(), x)
 
 
-def atanh(x: Any) -> Any:
+def atanh(x: Any, /) -> Any:
     """Inverse hyperbolic tangent; nan outside -1 to 1; integers in f32."""
     return _of_float(elementwise.Arctanh(), x)
 
@@ -308,32 +308,32 @@ def _rounding(op: Op, x: Any) -> Any:
     return apply(op, x) if type_of(x).dtype.is_inexact else x
 
 
-def floor(x: Any) -> Any:
+def floor(x: Any, /) -> Any:
     """The largest integer not above x, in x's dtype."""
     return _rounding(elementwise.Floor(), x)
 
 
-def ceil(x: Any) -> Any:
+def ceil(x: Any, /) -> Any:
     """The smallest integer not below x, in x's dtype."""
     return _rounding(elementwise.Ceil(), x)
 
 
-def round(x: Any) -> Any:
+def round(x: Any, /) -> Any:
     """To the nearest integer, halves to the even one."""
     return _rounding(elementwise.Round(), x)
 
 
-def trunc(x: Any) -> Any:
+def trunc(x: Any, /) -> Any:
     """x without its fraction, in x's dtype."""
     return _rounding(elementwise.Trunc(), x)
 
 
-def isnan(x: Any) -> Any:
+def isnan(x: Any, /) -> Any:
     """Whether an entry is nan; bool."""
     return _of_float(elementwise.IsNan(), x)
 
 
-def isinf(x: Any) -> Any:
+def isinf(x: Any, /) -> Any:
     """Whether an entry is inf or -inf; bool."""
     return _of_float(elementwise.IsInf(), x)
 

@@ -33,13 +33,13 @@ def complex(real: Any, imag: Any) -> Any:
     return apply(Complex(), *promoted("complex", *parts, dtype=wide))
 
 
-def real(x: Any) -> Any:
+def real(x: Any, /) -> Any:
     """The real part, f32; a real `x` as it is."""
     x = tensor(x)
     return apply(Real(), x) if is_complex(x) else x
 
 
-def imag(x: Any) -> Any:
+def imag(x: Any, /) -> Any:
     """The imaginary part, f32.
 
     Raises   DTypeError   x is not complex
@@ -52,7 +52,7 @@ def imag(x: Any) -> Any:
     return apply(Imag(), x)
 
 
-def conj(x: Any) -> Any:
+def conj(x: Any, /) -> Any:
     """The complex conjugate; a real `x` as it is."""
     x = tensor(x)
     return apply(Conj(), x) if is_complex(x) else x

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from burngraph.errors import DTypeError, ShapeError, TraceError
+from burngraph.frontend.functional.conversion import asarray
 from burngraph.frontend.functional.elementwise import minimum
 from burngraph.frontend.functional.shape import (
-    asarray,
     astype,
     broadcast_shape,
     broadcast_to,
@@ -216,12 +216,12 @@ def _read_item(item: Any) -> Any:
 
 def _listed(items: list[Any]) -> Any:
     """A list as an array: written into the graph if it is short, so that its entries are known to be in range."""
-    if not items:
-        return apply(Splat(0, TensorType(I32, (0,))))
     try:
         array = np.array(items)
     except ValueError:  # of uneven lengths
         return asarray(items)
+    if not array.size:
+        return apply(Splat(0, TensorType(I32, array.shape)))
     if array.dtype.kind != "i":
         return asarray(items)
     array = np.clip(array, -(2**31), 2**31 - 1)  # i32 would wrap; no axis is as long

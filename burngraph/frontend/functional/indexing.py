@@ -23,7 +23,7 @@ def integers(function: str, indices: Any) -> Any:
     return indices
 
 
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: Any, indices: Any, /, axis: int | None = None) -> Any:
     """The entries of `x` along `axis` at `indices` (any shape, which replaces the axis); None takes from x flattened.
 
     A negative index counts from the end; one out of range is clamped.
@@ -35,7 +35,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return apply(Take(normal_axis("take", axis, type_of(x).rank)), x, indices)
 
 
-def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
+def take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> Any:
     """result[.., i, ..] = x[.., indices[.., i, ..], ..]; the other axes of the two broadcast.
 
     Raises   ShapeError   the ranks differ;   DTypeError   indices are not integers

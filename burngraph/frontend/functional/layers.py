@@ -32,7 +32,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return y if bias is None else add(y, bias)
 
 
-def dropout(x: Any, p: float = 0.5, key: Any = None, training: bool = True) -> Any:
+def dropout(x: Any, p: float = 0.5, training: bool = True, *, key: Any = None) -> Any:
     """Each entry zero with probability `p`, else divided by 1 - p; x itself if not training or p is 0.
 
     key      u32[2], as bg.random_key makes; the same key drops the same entries
@@ -42,6 +42,8 @@ def dropout(x: Any, p: float = 0.5, key: Any = None, training: bool = True) -> A
     (x,) = floats(x)
     if not 0 <= p <= 1:
         raise located(InputError(f"dropout: p = {p} is no probability"))
+    if not isinstance(training, bool | int):
+        raise located(InputError(f"dropout: training = {training!r:.60} is not True or False", "name the key: key=..."))
     if not training or p == 0:
         return x
     if key is None:

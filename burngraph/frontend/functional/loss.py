@@ -36,6 +36,7 @@ from burngraph.frontend.functional.shape import (
     squeeze,
     tensor,
 )
+from burngraph.frontend.functional.spelling import also_spelled
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.ops.loss import ClassNumbers, CrossEntropy
 from burngraph.ir.promotion import at_least_float
@@ -81,6 +82,7 @@ def _above(floor: float, x: Any) -> Any:
     return maximum(x, floor)
 
 
+@also_spelled(input="logits", target="targets")
 def cross_entropy(
     logits: Any,
     targets: Any,
@@ -186,6 +188,7 @@ def _soft_cross_entropy(logits: Any, targets: Any, weight: Any, axis: int, reduc
     return reduced(negative(sum(products, axis)), reduction)
 
 
+@also_spelled(target="targets")
 def nll_loss(input: Any, targets: Any, weight: Any = None, ignore_index: int | None = -100, reduction: str = "mean") -> Any:
     """Minus the log-probability of each target class; as cross_entropy, of logarithms that are normalised already.
 

@@ -1,15 +1,93 @@
-"""Padding with entries of the array itself: mirrored, repeated at the edge, or wrapped around."""
+"""Padding: with a number, or with entries of the array itself, mirrored, repeated at the edge, or wrapped around."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from burngraph.errors import InputError, ShapeError
-from burngraph.frontend.recording import apply, located, type_of
-from burngraph.ir.ops.movement import Broadcast, Concat, Flip, Reshape, Slice
+import numpy as np
 
+from burngraph.errors import BurngraphError, InputError, ShapeError
+from burngraph.frontend.functional.shape import astype, shape_tuple, sliced, splat, tensor
+from burngraph.frontend.recording import apply, is_tensor, located, type_of
+from burngraph.ir.ops.movement import Broadcast, Concat, Flip, Pad, Reshape, Slice
+from burngraph.ir.types import TensorType
+
+__all__ = ["pad"]
+
+Pairs = tuple[tuple[int, int], ...]
 NAMES = {"reflect": "reflect", "replicate": "replicate", "edge": "replicate", "circular": "circular", "wrap": "circular"}
 
 
-def pad_with_entries(x: Any, pairs: tuple[tuple[int, int], ...], mode: str) -> Any:
+def pad(x: Any, pad: int | Sequence[Any], mode: str = "constant", value: Any = None) -> Any:
+    """Entries added before and after axes of x, as torch.nn.functional.pad; a negative number takes some away.
+
+    pad     (low, high) of the last axis, then of the one before it, and so on, in one flat sequence; or, as MLX and NumPy have
+            it, a sequence with a (low, high) or a number for each axis, from the first on; or one number for all
+    mode    "constant", "reflect" (mirrored, without the edge itself), "replicate" or "edge" (the edge entry), "circular" or
+            "wrap" (from the other end)
+    value   what "constant" adds; 0 if None
+
+    Raises   InputError   another mode, or a value for it;   ShapeError   pad does not fit x, or an axis is too short
+
+    >>> bg.pad(mx.array([[1.0, 2.0]]), (1, 2), value=9.0)
+    array([[9, 1, 2, 9, 9]], dtype=float32)
+    """
+    x = tensor(x)
+    pairs = _pairs(pad, type_of(x))
+    if any(low < 0 or high < 0 for low, high in pairs):
+        x, pairs = _cropped(x, pairs)
+    type = type_of(x)
+    if mode != "constant":
+        if value is not None:
+            raise located(InputError(f'pad: mode "{mode}" takes no value, and was given {value!r}'))
+        return pad_with_entries(x, pairs, mode)
+    if not any(low or high for low, high in pairs):
+        return x
+    value = 0 if value is None else value
+    fill = astype(value, type.dtype) if is_tensor(value) else splat(value, TensorType(type.dtype, ()))
+    low, high = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
+    return apply(Pad(low, high, (0,) * type.rank), x, fill)
+
+
+def _pairs(pad: Any, type: TensorType) -> Pairs:
+    """(low, high) for each axis, from the first on."""
+    integer = int | np.integer
+    if isinstance(pad, integer):
+        return ((int(pad), int(pad)),) * type.rank
+    if not isinstance(pad, Iterable):
+        raise _wrong(pad, type)
+    given = list(pad)
+    if all(isinstance(n, integer) for n in given):
+        if len(given) % 2 or len(given) > 2 * type.rank:
+            raise _wrong(pad, type)
+        last_first = [(int(low), int(high)) for low, high in zip(given[::2], given[1::2], strict=True)]
+        return (*((0, 0),) * (type.rank - len(last_first)), *reversed(last_first))
+    pairs = [tuple(map(int, shape_tuple((p, p) if isinstance(p, integer) else p))) for p in given]
+    if len(pairs) != type.rank or any(len(p) != 2 for p in pairs):
+        raise _wrong(pad, type)
+    return tuple((low, high) for low, high in pairs)
+
+
+def _wrong(pad: Any, type: TensorType) -> BurngraphError:
+    return located(
+        ShapeError(
+            f"pad: pad = {pad!r:.80} does not fit {type}",
+            "give (low, high) of the last axis, then of the one before it, ..., in one flat sequence,",
+            "or a sequence with one (low, high) for each axis",
+        )
+    )
+
+
+def _cropped(x: Any, pairs: Pairs) -> tuple[Any, Pairs]:
+    """x without the entries that negative numbers take away, and what is left to add."""
+    type = type_of(x)
+    start = [max(-low, 0) for low, _ in pairs]
+    stop = [dim - max(-high, 0) for dim, (_, high) in zip(type.shape, pairs, strict=True)]
+    if any(a > b for a, b in zip(start, stop, strict=True)):
+        raise located(ShapeError(f"pad: {pairs} takes away more entries than {type} has"))
+    return sliced(x, start, stop, [1] * type.rank), tuple((max(low, 0), max(high, 0)) for low, high in pairs)
+
+
+def pad_with_entries(x: Any, pairs: Pairs, mode: str) -> Any:
     """x with `low` and `high` entries more before and after each axis, one axis after another.
 
     mode   "reflect" (mirrored, without the edge), "replicate" or "edge" (the edge entry), "circular" or "wrap" (from the

@@ -14,8 +14,9 @@ from burngraph.frontend.functional.conv import floats, per_axis
 from burngraph.frontend.functional.creation import zeros
 from burngraph.frontend.functional.elementwise import abs as absolute
 from burngraph.frontend.functional.elementwise import divide, minimum, multiply, pow, relu, sign
+from burngraph.frontend.functional.padding import pad
 from burngraph.frontend.functional.reduction import widened
-from burngraph.frontend.functional.shape import astype, cut, pad, reshape, tensor
+from burngraph.frontend.functional.shape import astype, cut, reshape, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.pool_max import ArgMaxPool, MaxPool
 from burngraph.ir.ops.pool_sum import AvgPool, SumPool

@@ -12,9 +12,10 @@ from burngraph.frontend.functional.elementwise import abs as magnitude
 from burngraph.frontend.functional.elementwise import add, clip, cos, log, minimum, multiply, negative, sign, sqrt, subtract
 from burngraph.frontend.functional.indexing import take
 from burngraph.frontend.functional.reduction import argmax
-from burngraph.frontend.functional.shape import astype, broadcast_to, moveaxis, normal_axis, shape_tuple, split, squeeze, tensor
+from burngraph.frontend.functional.shape import astype, broadcast_to, moveaxis, normal_axis, shape_tuple, squeeze, tensor
 from burngraph.frontend.functional.sorting import argsort
 from burngraph.frontend.functional.special import erfinv
+from burngraph.frontend.functional.splitting import tensor_split
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.ops.constant import Constant
 from burngraph.ir.ops.random import RandomBits, RandomSplit
@@ -89,7 +90,7 @@ def _before(high: float, dtype: DType) -> float:
 
 def normal(key: Any, shape: int | Sequence[int] = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = F32) -> Any:
     """Normal with mean `loc` and standard deviation `scale` (Box-Muller); not the numbers of mx.random.normal."""
-    first, second = (squeeze(part, 0) for part in split(_unit(key, (2, *shape_tuple(shape))), 2))
+    first, second = (squeeze(part, 0) for part in tensor_split(_unit(key, (2, *shape_tuple(shape))), 2))
     radius = sqrt(multiply(log(add(negative(first), 1.0)), -2.0))  # 1 - u lies in (0, 1], so the log is finite
     return astype(add(multiply(multiply(radius, cos(multiply(second, 2 * math.pi))), scale), loc), dtype)
 

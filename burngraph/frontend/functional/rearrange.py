@@ -6,16 +6,20 @@ from typing import Any
 import numpy as np
 
 from burngraph.errors import ShapeError
-from burngraph.frontend.functional.comparison import greater_equal, less_equal, not_equal, where
+from burngraph.frontend.functional.comparison import equal, greater_equal, less_equal, not_equal, where
+from burngraph.frontend.functional.conversion import asarray
 from burngraph.frontend.functional.creation import arange
 from burngraph.frontend.functional.elementwise import multiply, subtract
 from burngraph.frontend.functional.indexing import take
+from burngraph.frontend.functional.padding import pad
 from burngraph.frontend.functional.shape import (
     Axes,
-    asarray,
+    as_operand,
+    as_type,
     astype,
     broadcast_shape,
     broadcast_to,
+    check_device,
     concat,
     cut,
     expand_dims,
@@ -26,12 +30,13 @@ from burngraph.frontend.functional.shape import (
     squeeze,
     tensor,
 )
-from burngraph.frontend.recording import located, type_of
+from burngraph.frontend.recording import active_trace, is_array, located, type_of
 from burngraph.ir.types import BOOL, F32, I32, as_dtype
 
 __all__ = [
     "broadcast_arrays",
     "broadcast_shapes",
+    "diag",
     "diagonal",
     "diff",
     "linspace",
@@ -74,10 +79,11 @@ def _rolled(x: Any, shift: int, axis: int) -> Any:
     return concat([cut(x, axis, at, n), cut(x, axis, 0, at)], axis=axis) if at else x
 
 
-def repeat(x: Any, repeats: int | Sequence[int], /, *, axis: int | None = None) -> Any:
+def repeat(x: Any, repeats: int | Sequence[int] | Any, /, *, axis: int | None = None) -> Any:
     """Each entry `repeats` times in a row (aabb).
 
-    repeats  an int, or one per entry of the axis; static, since the result's shape depends on it
+    repeats  an int, or one per entry of the axis; static, since the result's shape depends on it: an MLX array is taken where
+             no graph is recorded
     axis     None repeats the entries in row-major order
 
     Raises   ShapeError   a negative count, or not one count per entry
@@ -87,8 +93,10 @@ def repeat(x: Any, repeats: int | Sequence[int], /, *, axis: int | None = None) 
         x, axis = reshape(x, -1), 0
     axis = normal_axis("repeat", axis, type_of(x).rank)
     n = type_of(x).shape[axis]
+    if active_trace() is None and is_array(repeats):
+        repeats = np.array(repeats).reshape(-1)
     counts = shape_tuple(repeats)
-    counts = counts * n if isinstance(repeats, int | np.integer) else counts
+    counts = counts * n if len(counts) == 1 else counts
     if len(counts) != n or any(count < 0 for count in counts):
         raise located(ShapeError(f"repeat: needs {n} counts, each at least 0, for axis {axis} of {type_of(x)}: got {repeats}"))
     if len(set(counts)) <= 1:
@@ -167,8 +175,9 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
     )
 
 
-def linspace(start: Any, stop: Any, num: int, *, dtype: Any = None, endpoint: bool = True) -> Any:
+def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True) -> Any:
     """`num` evenly spaced numbers from `start` to `stop`, which is left out unless `endpoint`; f32 unless given."""
+    check_device("linspace", device)
     wanted = F32 if dtype is None else as_dtype(dtype)
     made = wanted if wanted.is_inexact and wanted.bytes > 2 else F32  # 16 bits are rounded to once, at the end
     steps = num - 1 if endpoint else num
@@ -177,7 +186,7 @@ def linspace(start: Any, stop: Any, num: int, *, dtype: Any = None, endpoint: bo
     # both ends are exact: share is 0 at the first, and `stop` itself is put at the last
     spaced = multiply(subtract(1.0, share), start) + last
     if endpoint and num > 1:
-        spaced = where(less_equal(arange(num), num - 2), spaced, astype(tensor(stop), made))
+        spaced = where(less_equal(arange(num), num - 2), spaced, as_type(as_operand(stop), made, ()))
     return astype(spaced, wanted)
 
 
@@ -201,28 +210,53 @@ def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) ->
     return cut(flat, len(rest), start, start + (length - 1) * (m + 1) + 1, m + 1)
 
 
+_diagonal = diagonal
+
+
+def diag(x: Any, diagonal: int = 0) -> Any:
+    """Of a vector [n], the matrix with it on a diagonal and zeros elsewhere; of a matrix, its diagonal, as torch.diag.
+
+    diagonal   which: 0 the main one, k > 0 the k-th above it, k < 0 below
+
+    Raises     ShapeError   x has neither one nor two axes
+    """
+    x = tensor(x)
+    type = type_of(x)
+    if type.rank == 2:
+        return _diagonal(x, offset=diagonal)
+    if type.rank != 1:
+        raise located(ShapeError(f"diag: {type} has neither one nor two axes"))
+    beside = abs(diagonal)
+    whole = pad(x, (0, beside))
+    n = type.shape[0] + beside
+    rows = broadcast_to(expand_dims(whole, -1 if diagonal >= 0 else 0), (n, n))
+    at = arange(n)
+    return where(equal(subtract(at, expand_dims(at, -1)), diagonal), rows, 0)
+
+
 def tril(x: Any, /, *, k: int = 0) -> Any:
     """`x` with zeros above diagonal `k` of its last two axes."""
-    return _triangle("tril", x, lambda row, column: less_equal(column, row + k))
+    return _triangle("tril", x, k, less_equal)
 
 
 def triu(x: Any, /, *, k: int = 0) -> Any:
     """`x` with zeros below diagonal `k` of its last two axes."""
-    return _triangle("triu", x, lambda row, column: greater_equal(column, row + k))
+    return _triangle("triu", x, k, greater_equal)
 
 
-def _triangle(name: str, x: Any, keeps: Any) -> Any:
+def _triangle(name: str, x: Any, k: int, keeps: Any) -> Any:
     x = tensor(x)
     type = type_of(x)
     if type.rank < 2:
         raise located(ShapeError(f"{name}: {type} has no last two axes"))
-    rows, columns = (arange(n) for n in type.shape[-2:])
-    kept = keeps(expand_dims(rows, 1), columns)
+    n_rows, n_columns = type.shape[-2:]
+    k = max(-n_rows, min(k, n_columns))  # further out there is no diagonal, and counting could overflow
+    kept = keeps(arange(n_columns), expand_dims(arange(k, k + n_rows), 1))
     return where(kept, x, False if type.dtype is BOOL else 0)
 
 
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
-    """The n-th differences of neighbours along `axis`; of bool, whether neighbours differ.
+    """The n-th differences of neighbours along `axis`; of bool, whether neighbours differ; for n = 0, `x` and nothing else.
 
     Raises   ShapeError   n is negative
     """
@@ -230,6 +264,8 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
     axis = normal_axis("diff", axis, type_of(x).rank)
     if n < 0:
         raise located(ShapeError(f"diff: n is {n}"))
+    if n == 0:
+        return x
     ends = [end for end in (prepend, x, append) if end is not None]
     x = concat(ends, axis=axis) if len(ends) > 1 else x
     for _ in range(n):

@@ -21,6 +21,7 @@ from burngraph.frontend.functional.shape import (
     reshape,
     tensor,
 )
+from burngraph.frontend.functional.spelling import also_spelled
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.index import TakeAlong
 from burngraph.ir.ops.matmul import Dot, Matmul
@@ -80,7 +81,7 @@ def _accumulated(x: Any, dtype: Any) -> Any:
     return astype(x, accumulator(type_of(x).dtype) if dtype is None else dtype)
 
 
-def sum(x: Any, axis: Axes = None, keepdims: bool = False, dtype: Any = None) -> Any:
+def sum(x: Any, /, axis: Axes = None, keepdims: bool = False, *, dtype: Any = None) -> Any:
     """Entries added along `axis`; 0 where there are none.
 
     axis     an int, several, None for all, () for none
@@ -89,7 +90,7 @@ def sum(x: Any, axis: Axes = None, keepdims: bool = False, dtype: Any = None) ->
     return _reduced(Sum, _accumulated(x, dtype), axis, keepdims)
 
 
-def prod(x: Any, axis: Axes = None, keepdims: bool = False, dtype: Any = None) -> Any:
+def prod(x: Any, /, axis: Axes = None, keepdims: bool = False, *, dtype: Any = None) -> Any:
     """Entries multiplied along `axis`; 1 where there are none. axis and dtype as in sum.
 
     The derivative is exact at zeros too, and so is its own derivative.
@@ -108,7 +109,7 @@ def widened(x: Any) -> tuple[Any, DType]:
     return (astype(x, F32), dtype) if dtype.bytes == 2 else (x, dtype)
 
 
-def mean(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
+def mean(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """Sum divided by the number of entries, in f32 for integers; nan where there are none."""
     x, dtype = widened(x)
     return astype(_mean(x, axis, keepdims), dtype)
@@ -118,7 +119,7 @@ def _mean(x: Any, axis: Axes, keepdims: bool, function: str = "mean") -> Any:
     return divide(_reduced(Sum, x, axis, keepdims, function), float(_count(function, x, axis)))
 
 
-def var(x: Any, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Any:
+def var(x: Any, /, axis: Axes = None, keepdims: bool = False, *, correction: float = 0.0) -> Any:
     """Mean square distance from the mean, with count - correction (at least 0) as divisor; in f32 for integers and c64."""
     return astype(*_var("var", x, axis, keepdims, correction))
 
@@ -135,14 +136,14 @@ def _var(function: str, x: Any, axis: Axes, keepdims: bool, correction: float) -
     return divide(_reduced(Sum, squares, axis, keepdims, function), divisor if divisor > 0 else 0.0), dtype
 
 
-def std(x: Any, axis: Axes = None, keepdims: bool = False, correction: float = 0) -> Any:
+def std(x: Any, /, axis: Axes = None, keepdims: bool = False, *, correction: float = 0.0) -> Any:
     """Square root of var. Where all entries are equal it is 0, and so is its derivative."""
     squares, dtype = _var("std", x, axis, keepdims, correction)
     is_zero = equal(squares, 0)
     return astype(where(is_zero, 0.0, sqrt(where(is_zero, 1.0, squares))), dtype)
 
 
-def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
+def max(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """The largest entry along `axis`; nan if any is nan. Equal entries share the derivative evenly.
 
     Raises   ShapeError   there is no entry along an axis
@@ -151,7 +152,7 @@ def max(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     return any(x, axis, keepdims) if type_of(x).dtype is BOOL else _reduced(Max, x, axis, keepdims)
 
 
-def min(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
+def min(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """The smallest entry along `axis`; nan if any is nan. Equal entries share the derivative evenly.
 
     Raises   ShapeError   there is no entry along an axis
@@ -188,30 +189,32 @@ def min_with_indices(x: Any, axis: int, keepdims: bool = False) -> tuple[Any, An
     return _with_indices(ArgMin, "min_with_indices", x, axis, keepdims)
 
 
-def all(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
+def all(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """Whether no entry along `axis` is 0 (nan is not 0); True where there are none."""
     return _reduced(All, as_bool(x), axis, keepdims)
 
 
-def any(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
+def any(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """Whether an entry along `axis` is not 0 (nan is not 0); False where there are none."""
     return _reduced(AnyOp, as_bool(x), axis, keepdims)
 
 
-def count_nonzero(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
+def count_nonzero(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """How many entries along `axis` are not 0, i32."""
     return _reduced(Sum, astype(as_bool(x), I32), axis, keepdims, "count_nonzero")
 
 
+@also_spelled(dim="axis", keepdim="keepdims")
 def nansum(x: Any, axis: Axes = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """sum of the entries that are not nan."""
     x = tensor(x)
-    return sum(where(isnan(x), 0, x) if type_of(x).dtype.is_inexact else x, axis, keepdims, dtype)
+    return sum(where(isnan(x), 0, x) if type_of(x).dtype.is_inexact else x, axis, keepdims, dtype=dtype)
 
 
-def nanmean(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
-    """mean of the entries that are not nan; nan where there are none."""
-    x, dtype = widened(x)
+@also_spelled(dim="axis", keepdim="keepdims")
+def nanmean(x: Any, axis: Axes = None, keepdims: bool = False, *, dtype: Any = None) -> Any:
+    """mean of the entries that are not nan, in `dtype`, that of x if None; nan where there are none."""
+    x, dtype = widened(x if dtype is None else astype(tensor(x), dtype))
     counts = count_nonzero(logical_not(isnan(x)), axis, keepdims)
     return astype(divide(nansum(x, axis, keepdims), astype(counts, type_of(x).dtype)), dtype)
 
@@ -235,11 +238,12 @@ def nanmin(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     return _nan_extremum(Min, float("inf"), x, axis, keepdims)
 
 
-def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False, *, dim: Axes = None) -> Any:
-    """log(sum(exp(x))) along `axis` (also spelled dim; all axes if neither is given), without overflow; -inf of nothing."""
+@also_spelled(dim="axis", keepdim="keepdims")
+def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) along `axis` (all axes if None), without overflow; -inf of nothing."""
     x = as_float(x)
     type = type_of(x)
-    axes = normal_axes("logsumexp", dim if axis is None else axis, type.rank)
+    axes = normal_axes("logsumexp", axis, type.rank)
     if not axes:
         return x
     kept = tuple(i for i in range(type.rank) if i not in axes)
@@ -273,7 +277,7 @@ def _arg(op: Any, function: str, x: Any, axis: int | None, keepdims: bool) -> An
     return _kept(x, _pointed(op, x, axis), (axis,), keepdims)
 
 
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmax(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Any:
     """Index (i32) of the first largest entry along `axis`, or in row-major order if None; a nan is larger than all.
 
     Raises   ShapeError   there is no entry
@@ -281,7 +285,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     return _arg(ArgMax, "argmax", x, axis, keepdims)
 
 
-def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Any:
     """Index (i32) of the first smallest entry along `axis`, or in row-major order if None; a nan is smaller than all.
 
     Raises   ShapeError   there is no entry
@@ -297,20 +301,20 @@ def _numbers(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     return astype(x, dtype), astype(y, dtype)
 
 
-def matmul(x: Any, y: Any) -> Any:
-    """Matrix product x[..., M, K] @ y[..., K, N], leading axes broadcast; a vector is a row on the left, a column on the right.
+def matmul(x1: Any, x2: Any, /) -> Any:
+    """Matrix product x1[..., M, K] @ x2[..., K, N], leading axes broadcast; a vector x1 is a row, a vector x2 a column.
 
     Raises   ShapeError   rank 0, or the contracted dims differ
     """
-    x, y = _numbers("matmul", x, y)
-    a, b = type_of(x), type_of(y)
+    x1, x2 = _numbers("matmul", x1, x2)
+    a, b = type_of(x1), type_of(x2)
     if not a.rank or not b.rank or a.shape[-1] != b.shape[-1 if b.rank == 1 else -2]:
-        raise located(ShapeError("matmul: the last axis of x and the second last of y differ", f"x: {a}", f"y: {b}"))
+        raise located(ShapeError("matmul: the last axis of x1 and the second last of x2 differ", f"x1: {a}", f"x2: {b}"))
     if b.rank <= 2:
-        return apply(Dot((a.rank - 1,), (0,)), x, y)
+        return apply(Dot((a.rank - 1,), (0,)), x1, x2)
     if a.rank == 1:
-        return apply(Dot((0,), (b.rank - 2,)), x, y)
-    return _batched_matmul(x, y)
+        return apply(Dot((0,), (b.rank - 2,)), x1, x2)
+    return _batched_matmul(x1, x2)
 
 
 def _batched_matmul(x: Any, y: Any) -> Any:
@@ -319,28 +323,28 @@ def _batched_matmul(x: Any, y: Any) -> Any:
     batch: list[int] = []
     for m, n in zip(a[:-2], b[:-2], strict=True):
         if m != n and 1 not in (m, n):
-            types = (f"x: {type_of(x)}", f"y: {type_of(y)}")
+            types = (f"x1: {type_of(x)}", f"x2: {type_of(y)}")
             raise located(ShapeError("matmul: leading axes do not broadcast", *types))
         batch.append(n if m == 1 else m)
     return apply(Matmul(), broadcast_to(x, (*batch, *a[-2:])), broadcast_to(y, (*batch, *b[-2:])))
 
 
-def tensordot(x: Any, y: Any, axes: int | Any = 2) -> Any:
-    """Contraction of the listed axes of x with those of y; an int n means the last n of x with the first n of y.
+def tensordot(x1: Any, x2: Any, /, axes: int | Any = 2) -> Any:
+    """Contraction of the listed axes of x1 with those of x2; an int n means the last n of x1 with the first n of x2.
 
     Raises   ShapeError   contracted dims differ
     """
-    x, y = _numbers("tensordot", x, y)
-    a, b = type_of(x), type_of(y)
+    x1, x2 = _numbers("tensordot", x1, x2)
+    a, b = type_of(x1), type_of(x2)
     if isinstance(axes, int):
-        x_axes, y_axes = tuple(range(a.rank - axes, a.rank)), tuple(range(axes))
+        x1_axes, x2_axes = tuple(range(a.rank - axes, a.rank)), tuple(range(axes))
     else:
-        x_axes, y_axes = ((s,) if isinstance(s, int) else tuple(s) for s in axes)
-    x_axes = tuple(normal_axis("tensordot", i, a.rank) for i in x_axes)
-    y_axes = tuple(normal_axis("tensordot", i, b.rank) for i in y_axes)
-    if [a.shape[i] for i in x_axes] != [b.shape[i] for i in y_axes]:
-        raise located(ShapeError(f"tensordot: axes {x_axes} of {a} do not match axes {y_axes} of {b}"))
-    return apply(Dot(x_axes, y_axes), x, y)
+        x1_axes, x2_axes = ((s,) if isinstance(s, int) else tuple(s) for s in axes)
+    x1_axes = tuple(normal_axis("tensordot", i, a.rank) for i in x1_axes)
+    x2_axes = tuple(normal_axis("tensordot", i, b.rank) for i in x2_axes)
+    if [a.shape[i] for i in x1_axes] != [b.shape[i] for i in x2_axes]:
+        raise located(ShapeError(f"tensordot: axes {x1_axes} of {a} do not match axes {x2_axes} of {b}"))
+    return apply(Dot(x1_axes, x2_axes), x1, x2)
 
 
-amax, amin = max, min  # torch's names for them
+amax, amin = (also_spelled(dim="axis", keepdim="keepdims")(fn) for fn in (max, min))  # torch's names for them

@@ -164,12 +164,12 @@ def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, include_
     x = tensor(x)
     name, reduction = "scatter_reduce", _TORCH[reduce]
     if not include_self:
-        touched = _scattered(name, zeros_like(x, BOOL), dim, index, True, "maximum")
+        touched = _scattered(name, zeros_like(x, dtype=BOOL), dim, index, True, "maximum")
         x = comparison.where(touched, full_like(x, _start(reduction, type_of(x).dtype)), x)
     out = _scattered(name, x, dim, index, src, reduction)
     if reduce != "mean":
         return out
-    base = zeros_like(x, I32) if not include_self else ones_like(x, I32)
+    base = zeros_like(x, dtype=I32) if not include_self else ones_like(x, dtype=I32)
     count = astype(elementwise.maximum(_scattered(name, base, dim, index, 1, "add"), 1), type_of(x).dtype)
     return elementwise.divide(out, count) if type_of(x).dtype.is_inexact else elementwise.floor_divide(out, count)
 

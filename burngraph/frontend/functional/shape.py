@@ -1,4 +1,4 @@
-"""Functions that rearrange: reshape, permute, broadcast, join, cut, pad; and what all functions use to read arguments."""
+"""Functions that rearrange: reshape, permute, broadcast, join; and what all functions use to read arguments."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,19 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from burngraph.errors import BurngraphError, DTypeError, ShapeError
+from burngraph.errors import AxisError, DTypeError, InputError, ShapeError
 from burngraph.frontend.blame import an, argument_name, not_an_array
-from burngraph.frontend.functional.padding import pad_with_entries
-from burngraph.frontend.recording import TracedValue, apply, evaluator, is_tensor, located, type_of
+from burngraph.frontend.functional.spelling import also_spelled
+from burngraph.frontend.recording import TracedValue, active_trace, apply, evaluator, is_tensor, located, type_of
 from burngraph.ir.ops.cast import Cast
 from burngraph.ir.ops.constant import Splat
-from burngraph.ir.ops.movement import Broadcast, Concat, Flip, Pad, Permute, Reshape, Slice
+from burngraph.ir.ops.movement import Broadcast, Concat, Flip, Permute, Reshape, Slice
 from burngraph.ir.promotion import at_least_float, holds, promote, promote_scalar, scalar_dtype
-from burngraph.ir.types import BOOL, C64, F32, I32, I64, DType, TensorType, as_dtype
+from burngraph.ir.types import DType, TensorType, as_dtype
 
 __all__ = [
-    "asarray",
-    "astype",
     "broadcast_to",
     "concat",
     "concatenate",
@@ -27,10 +25,8 @@ __all__ = [
     "flip",
     "matrix_transpose",
     "moveaxis",
-    "pad",
     "permute_dims",
     "reshape",
-    "split",
     "squeeze",
     "stack",
     "swapaxes",
@@ -38,45 +34,6 @@ __all__ = [
 ]
 
 Axes = int | Sequence[int] | None
-
-
-def asarray(x: Any, dtype: Any = None) -> Any:
-    """An array (or traced value) from a number, nested list, array or traced value.
-
-    dtype    without it Python floats become f32, and ints i32, or i64 if one of them is too large for that
-
-    Raises   DTypeError   `x` is none of these, or an int does not fit
-    """
-    if is_tensor(x):
-        return x if dtype is None else astype(x, dtype)
-    wanted = None if dtype is None else as_dtype(dtype)
-    if isinstance(x, bool | int | float | complex):
-        return splat(x, TensorType(_alone(x) if wanted is None else wanted, ()))
-    return evaluator().as_array(_from_lists(x, wanted))
-
-
-def _from_lists(x: Any, wanted: DType | None) -> np.ndarray:
-    try:
-        array = np.array(x)
-    except (BurngraphError, ValueError, TypeError):  # ragged, or of traced values
-        array = np.array(None)
-    if array.dtype.kind not in "fiubc":
-        way_out = "value: " + repr(x)[:100]
-        if isinstance(x, list | tuple) and any(map(is_tensor, x)):
-            way_out = "bg.stack(xs) makes one array of several of one shape"
-        raise located(
-            DTypeError(f"asarray: a {type(x).__name__} is not an array, a number or a nested list of numbers", way_out)
-        )
-    if array.dtype.kind in "iu":
-        least, greatest = (int(array.min()), int(array.max())) if array.size else (0, 0)
-        wanted = wanted or (I32 if holds(I32, least) and holds(I32, greatest) else I64)
-        for value in (least, greatest):
-            _check_fits(value, wanted)
-    wanted = wanted or {"f": F32, "b": BOOL, "c": C64}[array.dtype.kind]
-    if array.dtype.kind == "c" and wanted is not C64:
-        raise located(DTypeError(f"asarray: a complex number does not become {wanted.long_name}"))
-    with np.errstate(over="ignore"):  # a float too large for its dtype is inf
-        return array.astype(wanted.numpy)
 
 
 def tensor(x: Any) -> Any:
@@ -87,7 +44,7 @@ def tensor(x: Any) -> Any:
     if is_tensor(x):
         return x
     if isinstance(x, bool | int | float | complex):
-        return splat(x, TensorType(_alone(x), ()))
+        return splat(x, TensorType(alone(x), ()))
     raise not_an_array(x)
 
 
@@ -102,7 +59,8 @@ def as_float(x: Any) -> Any:
     return astype(x, at_least_float(type_of(x).dtype))
 
 
-def _alone(x: complex) -> DType:
+def alone(x: complex) -> DType:
+    """The dtype of a Python number that meets no array."""
     try:
         return scalar_dtype(x)
     except DTypeError as error:
@@ -124,11 +82,12 @@ def splat(value: bool | complex, type: TensorType) -> Any:
             rounded = float(type.dtype.numpy.type(converted))
         converted = rounded if math.isinf(rounded) else converted
     elif type.dtype.is_integer:
-        _check_fits(converted, type.dtype)
+        check_fits(converted, type.dtype)
     return apply(Splat(converted, type))
 
 
-def _check_fits(value: int, dtype: DType) -> None:
+def check_fits(value: int, dtype: DType) -> None:
+    """Raise DTypeError if an integer dtype does not hold `value`."""
     if not holds(dtype, value):
         way_out = "cast the array first, as in x.astype('int64')"
         raise located(DTypeError(f"the number {value} does not fit {dtype.long_name}", way_out))
@@ -138,7 +97,7 @@ def computed_dtype(xs: Sequence[Any]) -> DType:
     """The dtype that an operation on `xs` is computed in; Python scalars are weak."""
     dtypes = [type_of(x).dtype for x in xs if is_tensor(x)]
     scalars = [x for x in xs if not is_tensor(x)]
-    dtype = promote(*dtypes) if dtypes else _alone(scalars[0])
+    dtype = promote(*dtypes) if dtypes else alone(scalars[0])
     for scalar in scalars:
         dtype = promote_scalar(dtype, scalar)
     return dtype
@@ -171,12 +130,12 @@ def broadcast_shape(function: str, xs: Sequence[Any]) -> tuple[int, ...]:
 def normal_axis(function: str, axis: int, rank: int) -> int:
     """`axis` counted from the front.
 
-    Raises   ShapeError   out of range
+    Raises   AxisError   out of range;   ShapeError   no int
     """
     if not isinstance(axis, int | np.integer):
         raise located(ShapeError(f"{function}: axis {axis!r} is {an(axis)}, must be an int"))
     if not -rank <= axis < rank:
-        raise located(ShapeError(f"{function}: axis {axis} is out of range for rank {rank}"))
+        raise located(AxisError(f"{function}: axis {axis} is out of range for rank {rank}"))
     return axis % rank
 
 
@@ -192,6 +151,18 @@ def normal_axes(function: str, axes: Axes, rank: int) -> tuple[int, ...]:
     if len(set(found)) != len(found):
         raise located(ShapeError(f"{function}: axes {given} name an axis twice"))
     return tuple(found)
+
+
+def check_device(function: str, device: Any) -> None:
+    """Raise InputError unless `device` is None: what the array API calls a device is no property of an array here."""
+    if device is not None:
+        way_out = "leave it out; mx.set_default_device chooses where operations run, bg.compile's target where a program does"
+        raise located(InputError(f"{function}: device = {device!r}, but arrays are in memory that all devices share", way_out))
+
+
+def unshared(x: Any) -> Any:
+    """`x` as an object that later writes into `x` do not reach; while a graph is recorded, `x`."""
+    return x if isinstance(x, TracedValue) or active_trace() is not None else evaluator().frozen(x)
 
 
 def shape_tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
@@ -213,14 +184,16 @@ def shape_tuple(shape: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def astype(x: Any, dtype: Any) -> Any:
-    """Each entry converted to `dtype`; float to integer truncates."""
+    """Each entry converted to `dtype`; `x` itself if it has it. The public function, in conversion.py, rests on this one."""
     x = tensor(x)
     target = as_dtype(dtype)
     return x if type_of(x).dtype is target else apply(Cast(target), x)
 
 
-def reshape(x: Any, shape: int | Sequence[int]) -> Any:
+def reshape(x: Any, /, shape: int | Sequence[int], *, copy: bool | None = None) -> Any:
     """The same entries in row-major order; one dim may be -1.
+
+    copy     True: not `x` itself. What is written into one of the two reaches the other in no case, as always in MLX
 
     Raises   ShapeError   the sizes differ
     """
@@ -231,10 +204,12 @@ def reshape(x: Any, shape: int | Sequence[int]) -> Any:
         wanted = tuple(type.size // known if dim == -1 else dim for dim in wanted)
     if -1 in wanted or math.prod(wanted) != type.size:
         raise located(ShapeError(f"reshape: {type} has {type.size} entries, which do not fill {list(wanted)}"))
-    return x if wanted == type.shape else apply(Reshape(wanted), x)
+    if wanted != type.shape:
+        return apply(Reshape(wanted), x)
+    return unshared(x) if copy else x
 
 
-def permute_dims(x: Any, axes: Sequence[int]) -> Any:
+def permute_dims(x: Any, /, axes: Sequence[int]) -> Any:
     """Axis k of the result is axis axes[k] of `x`.
 
     Raises   ShapeError   `axes` is no permutation of x's axes
@@ -247,9 +222,13 @@ def permute_dims(x: Any, axes: Sequence[int]) -> Any:
     return x if perm == tuple(range(rank)) else apply(Permute(perm), x)
 
 
-def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
-    """permute_dims; without `axes`, all axes in reverse order."""
+def transpose(x: Any, axes: Sequence[int] | int | None = None, dim1: int | None = None) -> Any:
+    """permute_dims by `axes`; all axes in reverse order if there are none. With two ints, as torch.transpose: swapaxes."""
     x = tensor(x)
+    if isinstance(axes, int) and dim1 is not None:
+        return swapaxes(x, axes, dim1)
+    if isinstance(axes, int) or dim1 is not None:
+        raise located(InputError(f"transpose: {axes!r} and {dim1!r} are neither a sequence of axes nor two ints"))
     return permute_dims(x, range(type_of(x).rank)[::-1] if axes is None else axes)
 
 
@@ -265,7 +244,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return permute_dims(x, perm)
 
 
-def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+def moveaxis(x: Any, /, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
     """The axes `source` at the positions `destination` of the result, the others in their order around them.
 
     Raises   ShapeError   as many destinations as sources, or one named twice
@@ -282,12 +261,12 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     return permute_dims(x, perm)
 
 
-def matrix_transpose(x: Any) -> Any:
+def matrix_transpose(x: Any, /) -> Any:
     """The last two axes exchanged."""
     return swapaxes(x, -1, -2)
 
 
-def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+def broadcast_to(x: Any, /, shape: Sequence[int]) -> Any:
     """`x` repeated along new leading axes and along its axes of size 1.
 
     Raises   ShapeError   x's shape does not broadcast to `shape`
@@ -304,7 +283,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     return apply(Broadcast(wanted, new), reshape(x, [type.shape[i] for i in kept]))
 
 
-def expand_dims(x: Any, axis: int | Sequence[int] = 0) -> Any:
+def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Any:
     """New axes of size 1 at the positions `axis` of the result."""
     x = tensor(x)
     given = shape_tuple(axis)
@@ -314,7 +293,7 @@ def expand_dims(x: Any, axis: int | Sequence[int] = 0) -> Any:
     return reshape(x, [1 if i in new else old.pop(0) for i in range(rank)])
 
 
-def squeeze(x: Any, axis: Axes = None) -> Any:
+def squeeze(x: Any, /, axis: Axes = None) -> Any:
     """Without the axes `axis`, which have size 1; without all such axes if None.
 
     Raises   ShapeError   an axis has another size
@@ -329,6 +308,7 @@ def squeeze(x: Any, axis: Axes = None) -> Any:
     return reshape(x, [d for i, d in enumerate(type.shape) if i not in gone])
 
 
+@also_spelled(start_dim="start_axis", end_dim="end_axis")
 def flatten(x: Any, start_axis: int = 0, end_axis: int = -1) -> Any:
     """Axes start_axis..end_axis (included) merged into one; a rank-0 array becomes rank 1."""
     x = tensor(x)
@@ -341,62 +321,35 @@ def flatten(x: Any, start_axis: int = 0, end_axis: int = -1) -> Any:
     return reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
-def concat(xs: Sequence[Any], axis: int | None = 0) -> Any:
+def concat(arrays: Sequence[Any], /, axis: int | None = 0) -> Any:
     """Arrays one after another along `axis`; with None, each is flattened first.
 
     Raises   ShapeError   no arrays, or another axis differs
     """
-    if is_tensor(axis) or not isinstance(xs, Iterable):
+    if is_tensor(axis) or not isinstance(arrays, Iterable):
         raise located(ShapeError("concat takes one list of arrays", "write bg.concat([x, y], axis)"))
-    arrays = [tensor(x) for x in xs]
-    if not arrays:
+    parts = [tensor(x) for x in arrays]
+    if not parts:
         raise located(ShapeError("concat: no arrays"))
     if axis is None:
-        arrays, axis = [reshape(x, -1) for x in arrays], 0
-    dtype, first = computed_dtype(arrays), type_of(arrays[0])
+        parts, axis = [reshape(x, -1) for x in parts], 0
+    dtype, first = computed_dtype(parts), type_of(parts[0])
     axis = normal_axis("concat", axis, first.rank)
-    for i, x in enumerate(arrays):
+    for i, x in enumerate(parts):
         other = type_of(x).shape
         if other[:axis] + other[axis + 1 :] != first.shape[:axis] + first.shape[axis + 1 :]:
-            raise located(ShapeError(f"concat: xs[0] is {first} and xs[{i}] is {type_of(x)}, axis {axis}"))
-    if len(arrays) == 1:
-        return arrays[0]
-    return apply(Concat(axis), *(astype(x, dtype) for x in arrays))
+            raise located(ShapeError(f"concat: arrays[0] is {first} and arrays[{i}] is {type_of(x)}, axis {axis}"))
+    if len(parts) == 1:
+        return parts[0]
+    return apply(Concat(axis), *(astype(x, dtype) for x in parts))
 
 
-def stack(xs: Sequence[Any], axis: int = 0) -> Any:
+def stack(arrays: Sequence[Any], /, axis: int = 0) -> Any:
     """Arrays of one shape along a new axis."""
-    return concat([expand_dims(x, axis) for x in xs], axis)
+    return concat([expand_dims(x, axis) for x in arrays], axis)
 
 
-def pad(x: Any, pad_width: int | Sequence[Any], value: float = 0, mode: str = "constant") -> Any:
-    """Entries added before and after each axis.
-
-    pad_width   n, (low, high), or one (low, high) per axis
-    mode        "constant" (`value`), "reflect" (mirrored, without the edge itself), "replicate" or "edge" (the edge entry),
-                "circular" or "wrap" (from the other end)
-
-    Raises   InputError   another mode;   ShapeError   pad_width does not fit, or an axis is too short to mirror or wrap
-    """
-    x = tensor(x)
-    type = type_of(x)
-    integer = int | np.integer
-    pairs: Any = tuple(pad_width) if isinstance(pad_width, Iterable) else (pad_width, pad_width)
-    if len(pairs) == 2 and all(isinstance(p, integer) for p in pairs):
-        pairs = (pairs,) * type.rank
-    pairs = tuple(tuple(map(int, shape_tuple((p, p) if isinstance(p, integer) else p))) for p in pairs)
-    if len(pairs) != type.rank or any(len(p) != 2 or min(p) < 0 for p in pairs):
-        raise located(ShapeError(f"pad: pad_width {pad_width} does not fit {type}", "give one (low, high) >= 0 per axis"))
-    if not any(low or high for low, high in pairs):
-        return x
-    if mode != "constant":
-        return pad_with_entries(x, pairs, mode)
-    fill = splat(value, TensorType(type.dtype, ())) if not is_tensor(value) else astype(value, type.dtype)
-    low, high = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
-    return apply(Pad(low, high, (0,) * type.rank), x, fill)
-
-
-def flip(x: Any, axis: Axes = None) -> Any:
+def flip(x: Any, /, axis: Axes = None) -> Any:
     """Entries in reverse order along `axis` (all axes if None)."""
     x = tensor(x)
     axes = normal_axes("flip", axis, type_of(x).rank)
@@ -417,25 +370,6 @@ def cut(x: Any, axis: int, start: int, stop: int, step: int = 1) -> Any:
     starts, stops, steps = [0] * len(shape), list(shape), [1] * len(shape)
     starts[axis], stops[axis], steps[axis] = start, stop, step
     return sliced(x, starts, stops, steps)
-
-
-def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
-    """Parts of `x` along `axis`: a number of equal parts, or cut at the given indices.
-
-    Raises   ShapeError   the axis does not divide into equal parts
-    """
-    x = tensor(x)
-    type = type_of(x)
-    axis = normal_axis("split", axis, type.rank)
-    dim = type.shape[axis]
-    if isinstance(indices_or_sections, int | np.integer):
-        n = int(indices_or_sections)
-        if n < 1 or dim % n:
-            raise located(ShapeError(f"split: axis {axis} of {type} does not divide into {n} equal parts"))
-        cuts = [dim // n * i for i in range(1, n)]
-    else:
-        cuts = [min(max(c + dim if c < 0 else c, 0), dim) for c in shape_tuple(indices_or_sections)]
-    return [cut(x, axis, low, max(low, high)) for low, high in zip([0, *cuts], [*cuts, dim], strict=True)]
 
 
 concatenate = concat  # MLX's name for it

@@ -10,7 +10,8 @@ from burngraph.frontend.functional.creation import arange, ones
 from burngraph.frontend.functional.elementwise import add, divide, multiply, square
 from burngraph.frontend.functional.fourier import is_complex
 from burngraph.frontend.functional.indexing import take
-from burngraph.frontend.functional.shape import astype, broadcast_to, expand_dims, pad, sliced, swapaxes, tensor
+from burngraph.frontend.functional.padding import pad
+from burngraph.frontend.functional.shape import astype, broadcast_to, expand_dims, sliced, swapaxes, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.index import AddAt
 from burngraph.ir.types import C64, F32, F64

@@ -3,18 +3,32 @@
 from typing import Any, NoReturn
 
 from burngraph.errors import DTypeError, InputError, RefusedError, ShapeError
-from burngraph.frontend.functional.comparison import where
-from burngraph.frontend.functional.elementwise import isnan
+from burngraph.frontend.functional.comparison import equal, logical_not, where
+from burngraph.frontend.functional.creation import full
+from burngraph.frontend.functional.elementwise import isnan, minimum
 from burngraph.frontend.functional.indexing import take
 from burngraph.frontend.functional.reduction import any, argmax
-from burngraph.frontend.functional.shape import astype, computed_dtype, cut, normal_axis, reshape, tensor
-from burngraph.frontend.recording import apply, located, type_of
+from burngraph.frontend.functional.shape import (
+    as_operand,
+    as_type,
+    astype,
+    computed_dtype,
+    cut,
+    expand_dims,
+    normal_axis,
+    reshape,
+    tensor,
+)
+from burngraph.frontend.functional.spelling import also_spelled
+from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.ops.index import TakeAlong
 from burngraph.ir.ops.sort import ArgSort, ArgTopk, SearchSorted, Sort
+from burngraph.ir.types import BOOL
 
 __all__ = [
     "argsort",
     "argtopk",
+    "isin",
     "median",
     "median_with_indices",
     "nonzero",
@@ -37,7 +51,7 @@ def _sortable(function: str, x: Any, axis: int) -> tuple[Any, int]:
     return x, normal_axis(function, axis, type_of(x).rank)
 
 
-def sort(x: Any, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Any:
+def sort(x: Any, /, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Any:
     """The entries along `axis` in ascending order, nan last; or in descending order, nan first.
 
     stable   equal entries (-0.0 and 0.0 are equal) keep their order; here they do in any case
@@ -47,7 +61,7 @@ def sort(x: Any, axis: int = -1, *, descending: bool = False, stable: bool = Tru
     return apply(Sort(at, bool(descending)), x)
 
 
-def argsort(x: Any, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Any:
+def argsort(x: Any, /, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Any:
     """The positions (i32) along `axis` from which sort takes its entries; equal entries in the order in which they stand."""
     x, at = _sortable("argsort", x, axis)
     return apply(ArgSort(at, bool(descending)), x)
@@ -68,6 +82,7 @@ def _top(function: str, x: Any, k: int, axis: int, largest: bool) -> tuple[Any, 
     return x, apply(ArgTopk(k, at, bool(largest)), x), at
 
 
+@also_spelled(dim="axis")
 def topk(x: Any, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Any, Any]:
     """The k largest entries along `axis`, largest first, and their positions (i32); or the k smallest, smallest first.
 
@@ -106,6 +121,7 @@ def median_with_indices(x: Any, axis: int = -1, keepdims: bool = False) -> tuple
     return reshape(values, shape), reshape(middle, shape)
 
 
+@also_spelled(dim="axis", keepdim="keepdims")
 def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """The lower of the middle entries along `axis`, or of all entries if None; nan if there is one.
 
@@ -142,6 +158,26 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None)
         raise located(DTypeError("searchsorted: complex numbers have no order", f"x1: {a}", f"x2: {b}"))
     values = reshape(x2, (b.size,)) if a.rank == 1 else x2
     return reshape(apply(SearchSorted(side == "right"), astype(x1, dtype), astype(values, dtype)), b.shape)
+
+
+def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Any:
+    """Whether each entry of x1 equals an entry of x2; bool, of x1's shape. nan equals nothing.
+
+    invert   whether it equals none
+    """
+    xs = [as_operand(x) for x in (x1, x2)]
+    dtype = computed_dtype(xs)
+    x1, x2 = (as_type(x, dtype, type_of(x).shape if is_tensor(x) else ()) for x in xs)
+    n = type_of(x2).size
+    if n == 0:
+        return full(type_of(x1).shape, bool(invert), BOOL)
+    x2 = reshape(x2, (n,))
+    if dtype.kind == "complex":  # no order: all pairs
+        found = any(equal(expand_dims(x1, -1), x2), axis=-1)
+    else:
+        x2 = sort(x2)
+        found = equal(take(x2, minimum(searchsorted(x2, x1), n - 1)), x1)
+    return logical_not(found) if invert else found
 
 
 def _refuse(function: str) -> NoReturn:

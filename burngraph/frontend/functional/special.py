@@ -10,7 +10,7 @@ from burngraph.frontend.functional.comparison import equal, less_equal, logical_
 from burngraph.frontend.functional.elementwise import abs as absolute
 from burngraph.frontend.functional.elementwise import add, isinf, isnan, multiply, negative, promoted, subtract
 from burngraph.frontend.functional.reduction import all
-from burngraph.frontend.functional.shape import as_operand, astype, computed_dtype, splat, tensor
+from burngraph.frontend.functional.shape import as_float, as_operand, astype, computed_dtype, splat, tensor
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.op import Op
 from burngraph.ir.ops import special
@@ -57,14 +57,14 @@ def _two(op: Op, x: Any, y: Any) -> Any:
     return apply(op, *promoted(op.name, *xs, dtype=dtype))
 
 
-def log2(x: Any) -> Any:
+def log2(x: Any, /) -> Any:
     """Logarithm to base 2."""
-    return _one(special.Log2(), x)
+    return apply(special.Log2(), as_float(x))
 
 
-def log10(x: Any) -> Any:
+def log10(x: Any, /) -> Any:
     """Logarithm to base 10."""
-    return _one(special.Log10(), x)
+    return apply(special.Log10(), as_float(x))
 
 
 def exp2(x: Any) -> Any:
@@ -77,31 +77,31 @@ def erfinv(x: Any) -> Any:
     return _one(special.Erfinv(), x)
 
 
-def logaddexp(x: Any, y: Any) -> Any:
-    """log(exp(x) + exp(y)), without overflow. Two equal infinities share the derivative evenly."""
-    return _two(special.Logaddexp(), x, y)
+def logaddexp(x1: Any, x2: Any, /) -> Any:
+    """log(exp(x1) + exp(x2)), without overflow. Two equal infinities share the derivative evenly."""
+    return _two(special.Logaddexp(), x1, x2)
 
 
-def hypot(x: Any, y: Any) -> Any:
-    """sqrt(x * x + y * y) that neither overflows nor underflows on the way; its derivative at the origin is 0."""
-    return _two(special.Hypot(), x, y)
+def hypot(x1: Any, x2: Any, /) -> Any:
+    """sqrt(x1 * x1 + x2 * x2) that neither overflows nor underflows on the way; its derivative at the origin is 0."""
+    return _two(special.Hypot(), x1, x2)
 
 
-def nextafter(x: Any, y: Any) -> Any:
-    """The float that follows x on the way to y; its derivative is that of x."""
-    return _two(special.Nextafter(), x, y)
+def nextafter(x1: Any, x2: Any, /) -> Any:
+    """The float that follows x1 on the way to x2; its derivative is that of x1."""
+    return _two(special.Nextafter(), x1, x2)
 
 
-def signbit(x: Any) -> Any:
+def signbit(x: Any, /) -> Any:
     """Whether the sign is minus, as bool; True for -0.0."""
     return _one(special.Signbit(), x)
 
 
-def copysign(x: Any, y: Any) -> Any:
-    """The size of x with the sign of y, -0.0 counting as negative. The derivative where x is 0 is 0."""
-    x, y = _two_promoted("copysign", x, y)
-    size = absolute(x)
-    return where(signbit(y), negative(size), size)
+def copysign(x1: Any, x2: Any, /) -> Any:
+    """The size of x1 with the sign of x2, -0.0 counting as negative. The derivative where x1 is 0 is 0."""
+    x1, x2 = _two_promoted("copysign", x1, x2)
+    size = absolute(x1)
+    return where(signbit(x2), negative(size), size)
 
 
 def _two_promoted(function: str, x: Any, y: Any) -> list[Any]:

@@ -8,8 +8,9 @@ from burngraph.errors import ShapeError
 from burngraph.frontend.functional.conv import per_axis
 from burngraph.frontend.functional.creation import zeros
 from burngraph.frontend.functional.elementwise import add, divide, multiply, pow, square
+from burngraph.frontend.functional.padding import pad
 from burngraph.frontend.functional.reduction import widened
-from burngraph.frontend.functional.shape import astype, normal_axis, pad, permute_dims, reshape, sliced, tensor
+from burngraph.frontend.functional.shape import astype, normal_axis, permute_dims, reshape, sliced, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.pool_sum import SumPool
 from burngraph.ir.ops.window import Fold, Windows
