@@ -5,9 +5,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import mlx.core as mx
-
 from burngraph.errors import InputError
+from burngraph.evaluator import EVALUATOR
 from burngraph.ir.graph import Graph
 from burngraph.ir.target import TARGETS, Target
 from burngraph.lower_mlx.lower import default_target
@@ -72,6 +71,5 @@ def _target(target: Target | str | None) -> Target:
     if target is None:
         target = default_target()
     chosen = TARGETS[target] if isinstance(target, str) else target
-    if chosen.cache_limit_bytes:
-        mx.set_cache_limit(chosen.cache_limit_bytes)  # MLX's default on CPU returns every large buffer to the system
+    EVALUATOR.make_ready(chosen)
     return chosen

@@ -13,12 +13,27 @@ from burngraph.frontend.recording import TracedValue, install_evaluator, leaked
 from burngraph.frontend.trees import flatten
 from burngraph.ir.builder import infer_types
 from burngraph.ir.op import Op
+from burngraph.ir.target import Target
 from burngraph.ir.types import TensorType, as_dtype
-from burngraph.lower_mlx.lower import apply_eagerly, array_type, from_numpy
+from burngraph.lower_mlx.blas import use_fast_blas
+from burngraph.lower_mlx.lower import apply_eagerly, array_type, default_target, from_numpy
 
 
 class MlxEvaluator:
     """Runs ops on concrete arrays outside a trace: lazy MLX arrays, op by op."""
+
+    def __init__(self) -> None:
+        self._ready_for: set[str] = set()
+
+    def make_ready(self, target: Target) -> None:
+        """What MLX is to be told before it works for `target`; once."""
+        if target.name in self._ready_for:
+            return
+        self._ready_for.add(target.name)
+        if target.cache_limit_bytes:
+            mx.set_cache_limit(target.cache_limit_bytes)  # MLX's default on CPU returns every large buffer to the system
+        if target.name == "cpu":
+            use_fast_blas()
 
     def is_array(self, x: Any) -> bool:
         return isinstance(x, mx.array | np.ndarray) or (hasattr(x, "__dlpack__") and hasattr(x, "shape"))
@@ -58,6 +73,7 @@ class MlxEvaluator:
 
     def apply(self, op: Op, *arrays: Any) -> tuple[Any, ...]:
         infer_types(op, [None if a is None else array_type(a) for a in arrays])
+        self.make_ready(default_target())
         return apply_eagerly(op, *arrays)
 
 

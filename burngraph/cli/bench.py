@@ -22,6 +22,7 @@ from burngraph.evaluator import EVALUATOR
 from burngraph.frontend.recording import is_array
 from burngraph.frontend.trees import flatten, map_leaves
 from burngraph.ir.graph import Graph
+from burngraph.lower_mlx.blas import use_fast_blas
 
 
 def bench(arguments: Namespace) -> None:
@@ -46,13 +47,24 @@ def bench(arguments: Namespace) -> None:
         timings = interleave(callables, arguments.rounds, on_round=lambda: progress.advance(task))
     if arguments.json:
         about = {"model": arguments.model, "rounds": arguments.rounds, "device": str(mx.default_device())}
+        about |= {"blas": blas()}
         print(json.dumps({**about, "versions": versions(), "timings": [asdict(t) for t in timings]}, indent=2))
     else:
         Console().print(table(timings))
+        if blas():
+            Console().print(f"products on: {blas()}", highlight=False)
 
 
 def _on_device(leaf: Any) -> Any:
     return EVALUATOR.as_array(leaf) if is_array(leaf) else leaf
+
+
+def blas() -> str:
+    """What products on the CPU run on, and how to make them faster; empty on a GPU."""
+    if mx.default_device() != mx.Device(mx.cpu):
+        return ""
+    used = use_fast_blas()
+    return used.name + (f" ({used.way_out})" if used.way_out else "")
 
 
 def versions() -> dict[str, str]:
