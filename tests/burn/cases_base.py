@@ -203,7 +203,7 @@ CASES = [
         attributes={},
         attribute="reduction",
         want=scattered_nd,
-        dtypes=NUMBERS,
+        dtypes=EVERY,
     ),
     *(
         Case(f"Base.{name}", {"lhs": T(2, 3, limits=(0, 2)), "rhs": T(1, 3, limits=(0, 2))}, {}, want, EVERY, out=("bool",))
@@ -244,9 +244,9 @@ CASES = [
         for dtype, want, tried, limits in (
             ("f32", lambda input, dtype: input, ("f16", "bf16", "f64"), (-2.0, 2.0)),
             ("f16", lambda input, dtype: input, ("f32",), (-2.0, 2.0)),
-            ("i8", lambda input, dtype: input.astype(np.int8), ("i32", "i64", "u8", "u16"), (-400, 400)),
-            ("u16", lambda input, dtype: input.astype(np.uint16), ("i32", "i8"), (-100, 100)),
-            ("bool", lambda input, dtype: input != 0, ("i32", "u8"), (0, 2)),
+            ("i8", lambda input, dtype: input.astype(np.int8), ("i32", "i64", "u8", "u16", "u32", "u64"), (-400, 400)),
+            ("u16", lambda input, dtype: input.astype(np.uint16), ("i32", "i8", "i16"), (-100, 100)),
+            ("bool", lambda input, dtype: input != 0, ("bool", "i32", "u8"), (0, 2)),
         )
     ),
     Case("Base.Empty", {}, {"shape": (2, 3), "dtype": "T"}, lambda shape, dtype: np.zeros(shape), EVERY),

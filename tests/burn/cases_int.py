@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.burn.harness import INTS, Case, T
+from tests.burn.harness import FLOATS, INTS, Case, T
 
 BITWISE = {"BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or, "BitwiseXor": np.bitwise_xor}
 SHIFTS = {"BitwiseLeftShift": np.left_shift, "BitwiseRightShift": np.right_shift}
@@ -13,13 +13,17 @@ def with_operand(function):
 
 
 CASES = [
-    Case(
-        "Int.IntoFloat",
-        {"input": T(2, 3, limits=(-100, 100))},
-        {"dtype": "f32"},
-        lambda input, dtype: input,
-        INTS,
-        out=("f32",),
+    *(
+        Case(
+            "Int.IntoFloat",
+            {"input": T(2, 3, limits=(-100, 100))},
+            {"dtype": dtype},
+            lambda input, dtype: input,
+            INTS,
+            out=(dtype,),
+            label=dtype,
+        )
+        for dtype in FLOATS
     ),
     *(
         Case(

@@ -6,7 +6,7 @@ checks run exactly the expression that the table shows.
 """
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,12 @@ class Row:
 
     ours        the expression
     differs     what is different from Burn, in words; empty if nothing is
-    derivative  "both", or why there is none
     """
 
     family: str
     name: str
     ours: str
     differs: str
-    derivative: str
 
     def __str__(self) -> str:
         return f"{self.family}.{self.name}"
@@ -102,17 +100,37 @@ class Case:
         """The attributes where `dtype` is being tried."""
         return {name: dtype if value == "T" else value for name, value in self.attributes.items()}
 
-    def arrays(self, dtype: str, seed: int = 0) -> dict[str, Array]:
-        rng = np.random.default_rng(seed)
-        found: dict[str, Array] = {}
-        for name, given in self.operands.items():
+    def takes(self, dtype: str) -> bool:
+        """Whether there is an operand or an attribute that "T" stands for, and `dtype` can be in its place."""
+        is_float = as_dtype(dtype).kind == "float"
+        places = [a.dtype == "T" if isinstance(a, Arg) else is_float and _is_float(a) for a in self.operands.values()]
+        return any(places) or any(isinstance(value, str) and value == "T" for value in self.attributes.values())
+
+    def types(self, dtype: str) -> list[TensorType]:
+        """The types of the operands where `dtype` is being tried."""
+        found = []
+        for given in self.operands.values():
             if isinstance(given, Arg):
-                type = TensorType(as_dtype(dtype if given.dtype == "T" else given.dtype), given.shape)
-                found[name] = draw(rng, type, _limits(given, type), given.spread)
+                found.append(TensorType(as_dtype(dtype if given.dtype == "T" else given.dtype), given.shape))
             else:
                 array = np.asarray(given)
-                found[name] = array.astype(as_dtype(dtype).numpy) if array.dtype.kind == "f" else array
+                found.append(TensorType(as_dtype(dtype if _is_float(given) else array.dtype), array.shape))
         return found
+
+    def arrays(self, dtype: str, seed: int = 0) -> dict[str, Array]:
+        """The operands where `dtype` is being tried."""
+        rng = np.random.default_rng(seed)
+        found: dict[str, Array] = {}
+        for (name, given), type in zip(self.operands.items(), self.types(dtype), strict=True):
+            if isinstance(given, Arg):
+                found[name] = draw(rng, type, _limits(given, type), given.spread)
+            else:
+                found[name] = np.asarray(given).astype(type.dtype.numpy)
+        return found
+
+
+def _is_float(given: Any) -> bool:
+    return bool(np.asarray(given).dtype.kind == "f")
 
 
 def _limits(given: Arg, type: TensorType) -> tuple[float, float] | None:
@@ -135,10 +153,17 @@ def spelled(row: Row, case: Case, dtype: str) -> Callable[..., Any]:
     names = list(case.operands)
 
     def fn(*operands: Any) -> Any:
-        return eval(code, {"bg": bg, **attributes, **_grouped(dict(zip(names, operands, strict=True)))})
+        return _flat(eval(code, {"bg": bg, **attributes, **_grouped(dict(zip(names, operands, strict=True)))}))
 
     fn.__name__ = row.name
     return fn
+
+
+def _flat(found: Any) -> Any:
+    """Several results as one tuple, whatever tuples they come in."""
+    if not isinstance(found, tuple | list):
+        return found
+    return tuple(leaf for part in found for leaf in _tuple(_flat(part)))
 
 
 def _grouped(named: dict[str, Any]) -> dict[str, Any]:
@@ -188,45 +213,83 @@ def _compare(got: Array, want: Array, dtype: str, case: Case) -> None:
     np.testing.assert_allclose(got.astype(np.float64), narrow, rtol=tolerance, atol=tolerance * max(float(scale), 1e-3))
 
 
-def check_derivative(row: Row, case: Case) -> None:
-    """f64, in the interpreter: jvp is the central difference along a random direction, vjp its transpose."""
-    arrays = case.arrays("f64")
-    fn = spelled(row, case, "f64")
-    moving = [i for i, a in enumerate(arrays.values()) if a.dtype == np.float64 and a.size]
-    given = list(arrays.values())
-    rng, h = np.random.default_rng(2), 1e-6
-    dots = [rng.uniform(-1, 1, given[i].shape) for i in moving]
+@dataclass(frozen=True)
+class _Exactness:
+    """Of a difference quotient: the step, how far it may be off, and how far the two inner products may differ."""
 
-    def at(step: float) -> list[Array]:
-        moved = [a + step * dots[moving.index(i)] if i in moving else a for i, a in enumerate(given)]
-        return [np.asarray(y) for y in run(fn, *moved)]
+    h: float
+    relative: float
+    absolute: float
+    transposed: float
+
+
+EXACTNESS = {"f64": _Exactness(1e-6, 1e-5, 1e-6, 1e-9), "f32": _Exactness(1e-2, 1e-4, 1e-4, 1e-6)}
+
+
+def check_derivative(row: Row, case: Case, modes: Sequence[str]) -> None:
+    """f64, in the interpreter: jvp is the central difference along a random direction, vjp its transpose.
+
+    All operands in f64 and f32 move; a 16-bit one has no difference quotient.
+    """
+    given = list(case.arrays("f64").values())
+    fn, n = spelled(row, case, "f64"), len(given)
+    rng = np.random.default_rng(2)
+    moving = [i for i, a in enumerate(given) if a.size and a.dtype in (np.float64, np.float32)]
+    dots = {i: np.asarray(rng.uniform(-1, 1, given[i].shape), given[i].dtype) for i in moving}
+
+    def at(step: float) -> tuple[Array, ...]:
+        return run(fn, *(np.asarray(a + step * dots[i], a.dtype) if i in dots else a for i, a in enumerate(given)))
 
     def along(*operands: Any) -> Any:
-        n = len(given)
-        chosen, tangents = operands[:n], operands[n:]
-        full = [tangents[moving.index(i)] if i in moving else bg.zeros_like(chosen[i]) for i in range(n)]
-        return bg.jvp(fn, chosen, full)[1]
-
-    inexact = [k for k, y in enumerate(at(0.0)) if y.dtype == np.float64]
-    forward = run(along, *given, *dots)
-    ahead, behind = at(h), at(-h)
-    for k in inexact:
-        difference = (ahead[k] - behind[k]) / (2 * h)
-        np.testing.assert_allclose(
-            forward[k], difference, rtol=1e-5, atol=1e-6 * max(1.0, float(np.max(np.abs(difference), initial=0)))
-        )
-    bars = [rng.uniform(-1, 1, y.shape) if k in inexact else np.zeros_like(y) for k, y in enumerate(at(0.0))]
+        moved = dict(zip(dots, operands[n:], strict=True))
+        tangents = [moved[i] if i in moved else bg.zeros_like(operands[i]) for i in range(n)]
+        return bg.jvp(fn, operands[:n], tangents)[1]
 
     def back(*operands: Any) -> Any:
-        n = len(given)
         value, pull_back = bg.vjp(fn, *operands[:n])
-        seeds = list(operands[n:])
-        return pull_back(tuple(seeds) if isinstance(value, tuple) else seeds[0])
+        return pull_back(operands[n:] if isinstance(value, tuple) else operands[n])
 
-    reverse = run(back, *given, *bars)
-    left = sum(float(np.sum(forward[k] * bars[k])) for k in inexact)
-    right = sum(float(np.sum(reverse[i] * dots[j])) for j, i in enumerate(moving))
-    np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9)
+    values = at(0.0)
+    smooth = [k for k, y in enumerate(values) if _is_float(y)]
+    assert dots and smooth
+    dtypes = {a.dtype for a in (*dots.values(), *(values[k] for k in smooth))}
+    exactness = EXACTNESS["f64" if dtypes == {np.dtype("float64")} else "f32"]
+    ahead, behind = at(exactness.h), at(-exactness.h)
+    slopes = {k: (ahead[k].astype(np.float64) - behind[k]) / (2 * exactness.h) for k in smooth}
+    if "forward" in modes:
+        forward = run(along, *given, *dots.values())
+        for k, slope in slopes.items():
+            scale = max(1.0, float(np.max(np.abs(slope), initial=0)))
+            np.testing.assert_allclose(forward[k], slope, rtol=exactness.relative, atol=exactness.absolute * scale)
+    if "reverse" in modes:
+        bars = [np.asarray(rng.uniform(-1, 1, y.shape) * _is_float(y), y.dtype) for y in values]
+        reverse = run(back, *given, *bars)
+        left = sum(float(np.sum((forward if "forward" in modes else slopes)[k] * bars[k])) for k in smooth)
+        right = sum(float(np.sum(reverse[i] * dot)) for i, dot in dots.items())
+        bound = exactness.transposed if "forward" in modes else exactness.relative
+        np.testing.assert_allclose(left, right, rtol=bound, atol=bound)
+
+
+def check_no_derivative(row: Row, case: Case, dtype: str) -> None:
+    """Tangents and cotangents are zeros, of the dtype of what they are of."""
+    arrays = list(case.arrays(dtype).values())
+    fn = spelled(row, case, dtype)
+    if not arrays:
+        return
+    tangents = [np.ones_like(a) for a in arrays]
+    n = len(arrays)
+    values = run(fn, *arrays)
+    dots = run(lambda *given: bg.jvp(fn, given[:n], given[n:])[1], *arrays, *tangents)
+
+    def back(*operands: Any) -> Any:
+        value, pull_back = bg.vjp(fn, *operands[:n])
+        seeds = operands[n:]
+        return pull_back(seeds if isinstance(value, tuple) else seeds[0])
+
+    bars = run(back, *arrays, *(np.ones_like(y) for y in values))
+    for primal, found in (*zip(values, dots, strict=True), *zip(arrays, bars, strict=True)):
+        assert (found.dtype, found.shape) == (primal.dtype, primal.shape)
+        assert not found.any()
 
 
 def check_vmap(row: Row, case: Case, dtype: str) -> None:

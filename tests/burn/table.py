@@ -3,6 +3,15 @@
 import importlib
 from pathlib import Path
 
+from tests.burn.columns import (
+    MOST_NAMES,
+    cases_by_row,
+    derivative_in_words,
+    derivatives,
+    dtypes_in_words,
+    dtypes_taken,
+    made_of,
+)
 from tests.burn.harness import Case, Row, rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "burn.md"
@@ -10,13 +19,30 @@ FAMILIES = ("Base", "Numeric", "Float", "Int", "Bool", "Activation", "Module", "
 HEAD = """# Burn's operations
 
 All {n} computing operations of Burn's IR (burn-ir, main branch of 2026-08-21), and what one writes here for each. The
-expression in a row is what its test runs: against NumPy through the interpreter and through compiled MLX on the dtypes listed;
-its derivative in both modes against central differences in float64; and under `bg.vmap`. `python -m tests.burn.table` writes
-this page from `tests/burn/operations.toml`; a row without a passing test fails the build.
+expression in a row is what its test runs: against NumPy through the interpreter and through compiled MLX on all the dtypes in
+its row; its derivative, also where that is zero, against central differences in float64 (float32 where an operand or result is
+always that), with the reverse one as the forward one's transpose; and under `bg.vmap`. A row without a passing test fails the
+build, and so does a dtype that the row takes and no test tries.
+
+`python -m tests.burn.table` writes this page. Names, expressions and differences are those of `tests/burn/operations.toml`; the
+rest is read off the registry's ops, in the graphs that the expression is traced to on the row's cases:
+
+- *dtypes*: those that the ops take where Burn has them, in the place of the operand (or, without one, of the result) that
+  may have several: any in Base, floats and integers in Numeric, floats in Float, Activation and Module. Floats are f16, bf16,
+  f32 and f64, integers i8 to i64 and u8 to u64. Burn has no complex numbers; docs/conformance.md says which ops take c64.
+- *derivative*: what linearizing and transposing the graph gives with respect to all floats among the operands. "zero" is a
+  tangent that no path leads to. Burn has none for the backward operations of embedding, linear, pools, interpolation and
+  deformable convolution.
+- *made of*: the ops of the graph on floats, or how many kinds they are where they are over {most}; without those that only
+  place, repeat or convert (broadcast, cast, permute, reshape, splat) unless there is nothing else.
 
 Burn's tensors are never of rank 0: a full reduction there has shape `[1]`, here `[]`. Burn's reductions along a dim keep it.
 Operand and attribute names are Burn's. `bg.burn` holds the functions whose meaning is Burn's where the array API's or PyTorch's
 function of that name means something else.
+
+Under *differs* is where the same operands give something else than in Burn, or another derivative. In general, more is taken
+here: operands of two dtypes promote and those of two ranks broadcast, where Burn asks for one; a scalar of another kind
+promotes, where Burn converts it to the tensor's dtype. Indices that an operation gives are int32.
 
 Operands are traced values or concrete arrays, `mx.array` or NumPy's, in a program and outside one. Attributes are Python
 values:
@@ -38,21 +64,20 @@ def cases() -> list[Case]:
 
 def page() -> str:
     """The page's text."""
-    table, tried = rows(), {}
-    for case in cases():
-        tried.setdefault(case.row, []).extend(d for d in case.dtypes if d not in tried.get(case.row, []))
-    parts = [HEAD.format(n=len(table))]
+    table, of_row = rows(), cases_by_row(cases())
+    parts = [HEAD.format(n=len(table), most=MOST_NAMES)]
     for family in FAMILIES:
         members = [row for row in table.values() if row.family == family]
-        parts += ["", f"## {family} ({len(members)})", "", "| Burn | here | differs | tested dtypes | derivative |"]
-        parts.append("| --- | --- | --- | --- | --- |")
-        parts += [_line(row, tried.get(str(row), [])) for row in members]
+        parts += ["", f"## {family} ({len(members)})", "", "| Burn | here | differs | dtypes | derivative | made of |"]
+        parts.append("| --- | --- | --- | --- | --- | --- |")
+        parts += [_line(row, of_row[str(row)]) for row in members]
     return "\n".join(parts) + "\n"
 
 
-def _line(row: Row, dtypes: list[str]) -> str:
-    derivative = "forward, reverse" if row.derivative == "both" else row.derivative
-    return f"| {row.name} | `{row.ours}` | {row.differs} | {' '.join(dtypes)} | {derivative} |"
+def _line(row: Row, own: list[Case]) -> str:
+    dtypes = dtypes_in_words(dtypes_taken(row, own))
+    derivative = derivative_in_words(derivatives(row, own))
+    return f"| {row.name} | `{row.ours}` | {row.differs} | {dtypes} | {derivative} | {made_of(row, own)} |"
 
 
 if __name__ == "__main__":

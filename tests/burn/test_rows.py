@@ -9,11 +9,17 @@ import pytest
 import burngraph as bg
 from burngraph.errors import InputError
 from burngraph.ir.types import as_dtype
-from tests.burn.harness import Case, check_derivative, check_values, check_vmap, rows, spelled
+from tests.burn.columns import cases_by_row, derivative, derivatives, dtypes_taken
+from tests.burn.harness import Case, check_derivative, check_no_derivative, check_values, check_vmap, rows, spelled
 from tests.burn.table import PAGE, cases, page
 
 ROWS = rows()
 CASES = cases()
+OF_ROW = cases_by_row(CASES)
+
+
+def floats(case: Case) -> list[str]:
+    return [dtype for dtype in case.dtypes if as_dtype(dtype).kind == "float"]
 
 
 def by_default(case: Case) -> set[str]:
@@ -92,6 +98,13 @@ def test_what_is_no_slice_or_distribution_is_told_the_form():
             bg.burn.random(key, (3,), bad)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_random_floats_stay_below_the_upper_bound(dtype):
+    drawn = bg.compile(lambda key: bg.burn.random(key, (200_000,), "Default", dtype))(np.array([0, 0], np.uint32))
+    assert float(mx.max(drawn.astype(mx.float32), stream=mx.cpu)) < 1
+    assert float(mx.min(drawn.astype(mx.float32), stream=mx.cpu)) >= 0
+
+
 @every_case
 def test_values(case, dtype):
     check_values(ROWS[case.row], case, dtype)
@@ -102,6 +115,28 @@ def test_vmap(case, dtype):
     check_vmap(ROWS[case.row], case, dtype)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if ROWS[c.row].derivative == "both" and "f64" in c.dtypes], ids=str)
+@pytest.mark.parametrize("row", ROWS)
+def test_every_dtype_that_a_row_takes_is_tried(row):
+    tried = {dtype for case in OF_ROW[row] if case.out for dtype in case.dtypes}
+    assert set(dtypes_taken(ROWS[row], OF_ROW[row])) == tried
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.out and (not floats(c) or "f64" in c.dtypes)], ids=str)
 def test_derivative(case):
-    check_derivative(ROWS[case.row], case)
+    row, dtype = ROWS[case.row], "f64" if floats(case) else case.dtypes[0]
+    found = derivative(row, case, dtype)
+    if found.modes and not found.is_stopped:
+        check_derivative(row, case, found.modes)
+    else:
+        check_no_derivative(row, case, dtype)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_the_page_says_of_a_derivative_is_tried_in_f64(row):
+    """By cases in f64 that have all that the others have: which operands each result depends on."""
+    found = derivatives(ROWS[row], OF_ROW[row])
+    in_f64 = [d for case, d in found if "f64" in case.dtypes]
+    assert {d.moving != [] and d.smooth != [] for _, d in found} <= {d.moving != [] and d.smooth != [] for d in in_f64} | {
+        False
+    }
+    assert {path for _, d in found for path in d.paths} == {path for d in in_f64 for path in d.paths}

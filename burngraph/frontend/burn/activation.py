@@ -1,13 +1,22 @@
-"""The backward operations of Burn's activations, from what Burn keeps of the forward: its output or its input."""
+"""Burn's activations where they differ, and their backward operations, from what Burn keeps of the forward: output or input."""
 
 import math
 from typing import Any
 
-from burngraph.frontend.functional.comparison import greater, where
+from burngraph.frontend.functional.activation import with_channel_slope
+from burngraph.frontend.functional.comparison import greater, less, where
 from burngraph.frontend.functional.elementwise import add, clip, erf, exp, multiply, sigmoid, subtract, tanh
 from burngraph.frontend.functional.shape import tensor
 
-__all__ = ["gelu_backward", "hard_sigmoid", "log_sigmoid_backward", "relu_backward", "sigmoid_backward"]
+__all__ = [
+    "gelu_backward",
+    "hard_sigmoid",
+    "leaky_relu",
+    "log_sigmoid_backward",
+    "prelu",
+    "relu_backward",
+    "sigmoid_backward",
+]
 
 
 def relu_backward(output: Any, grad: Any) -> Any:
@@ -49,3 +58,19 @@ def _normal_slope(x: Any) -> Any:
 def hard_sigmoid(tensor: Any, alpha: float = 0.2, beta: float = 0.5) -> Any:
     """alpha * x + beta, cut off at 0 and 1. PyTorch's has alpha 1/6."""
     return clip(add(multiply(tensor, alpha), beta), 0, 1)
+
+
+def leaky_relu(tensor: Any, slope: float) -> Any:
+    """tensor * slope where it is negative, else tensor, so that the derivative at 0 is 1; PyTorch's is the slope."""
+    return where(less(tensor, 0), multiply(tensor, slope), tensor)
+
+
+def prelu(tensor: Any, alpha: Any) -> Any:
+    """tensor * alpha where it is negative, else tensor, so that the derivative at 0 is 1; PyTorch's is alpha.
+
+    alpha    [C], one for each channel (axis 1 of tensor, or the only one), or one for all: [1] or []
+
+    Raises   ShapeError   alpha is neither
+    """
+    x, slope = with_channel_slope(tensor, alpha)
+    return where(less(x, 0), multiply(x, slope), x)

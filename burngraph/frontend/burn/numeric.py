@@ -43,7 +43,7 @@ def powi(lhs: Any, rhs: Any) -> Any:
     Raises   DTypeError   rhs is not whole
     """
     base = tensor(lhs)
-    exponent = full_like(base, rhs, I32) if isinstance(rhs, int) else tensor(rhs)
+    exponent = full_like(base, rhs, dtype=I32) if isinstance(rhs, int) else tensor(rhs)
     if not type_of(exponent).dtype.is_integer:
         raise located(DTypeError(f"powi: the exponent is {type_of(exponent)}, not integers", "use bg.pow"))
     dtype = type_of(base).dtype
@@ -52,11 +52,14 @@ def powi(lhs: Any, rhs: Any) -> Any:
     whole = maximum(exponent, 0)
     # in 32 bits or more, where no exponent that matters wraps; the wrapped product of a narrow dtype is the end of a wide one
     power = astype(pow(base, astype(whole, dtype) if dtype.bytes >= 4 else whole), dtype)
-    if dtype.kind == "uint":
+    if type_of(exponent).dtype.kind == "uint" or (isinstance(rhs, int) and rhs >= 0):
         return power
+    inverse = equal(magnitude(base), 1)
+    if dtype.kind == "uint":
+        return where(less(exponent, 0), astype(inverse, dtype), power)
     odd = not_equal(remainder(exponent, 2), 0)
     sign = where(bitwise_and(odd, less(base, 0)), full_like(base, -1), full_like(base, 1))
-    inverse = where(equal(magnitude(base), 1), sign, full_like(base, 0))
+    inverse = where(inverse, sign, full_like(base, 0))
     return where(less(exponent, 0), inverse, power)
 
 
@@ -112,4 +115,4 @@ def random(key: Any, shape: int | Sequence[int], distribution: str | tuple[Any, 
     if name == "Normal":
         return astype(normal(key, dims, given[0], given[1]), wanted)
     low, high = given if given else (0.0, 1.0)
-    return astype(uniform(key, dims, float(low), float(high)), wanted)
+    return astype(uniform(key, dims, float(low), float(high), wanted if wanted.kind == "float" else F32), wanted)
