@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from burngraph.ir.op import OPS, Op
-from burngraph.ir.ops.arithmetic import Add, Div, Mul, Pow, Sub
+from burngraph.ir.ops.arithmetic import Add, Div, Maximum, Minimum, Mul, Pow, Sub
 from burngraph.ir.ops.compare import Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual, Select
 from burngraph.ir.ops.constant import Constant, Iota, Splat
 from burngraph.ir.ops.functions import Erf, Relu, Sign, Trunc
@@ -20,7 +20,9 @@ SAME_NAME = (
     "bitwise_or bitwise_xor log2 log10 erfinv logaddexp"
 )
 RENAMED = {"neg": "negative", "is_nan": "isnan", "is_inf": "isinf", "logical_xor": "not_equal"}
-FOLDS_SCALARS = (Add, Sub, Mul, Div, Select, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual)
+FOLDS_SCALARS = (
+    Add, Sub, Mul, Div, Maximum, Minimum, Select, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual,
+)  # fmt: skip
 
 enter_names({OPS[name]: name for name in SAME_NAME.split()} | {OPS[name]: mlx for name, mlx in RENAMED.items()})
 enter_names({Select: "where"})

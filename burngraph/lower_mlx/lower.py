@@ -17,6 +17,7 @@ from burngraph.ir.graph import Graph, Node, ParamKind
 from burngraph.ir.op import Op
 from burngraph.ir.ops.broadcast import Broadcast
 from burngraph.ir.ops.compare import Select
+from burngraph.ir.ops.complex import Complex
 from burngraph.ir.ops.composite import decomposition
 from burngraph.ir.ops.constant import Splat, Weight
 from burngraph.ir.ops.control_hoist import hoist_invariants
@@ -206,7 +207,7 @@ class _Emitter:
     def _operands(self, node: Node) -> list[tuple[Any, Any]]:
         """Per operand: (value read, index into it) or (scalar, None)."""
         plain = [(v, None) for v in node.operands]
-        if not isinstance(node.op, Elementwise | Select):
+        if not isinstance(node.op, Elementwise | Select) or isinstance(node.op, Complex):  # its parts are stacked
             return plain
         folded = [self._folded(node, v) for v in node.operands]
         full = [i for i, (f, p) in enumerate(zip(folded, plain, strict=True)) if f == p]
@@ -344,7 +345,12 @@ def _is_exact(op: Splat) -> bool:
 
 
 def shortest(value: float, dtype: DType) -> float:
-    """The float with the fewest digits that is `value` in `dtype`, also if it is rounded to f32 on the way."""
+    """The float with the fewest digits that is `value` in `dtype`, also if it is rounded to f32 on the way.
+
+    `value` itself if it is short, as 1 / 4096 is.
+    """
+    if len(repr(abs(value))) <= 14:
+        return value
     of_dtype = dtype.numpy.type
     with np.errstate(over="ignore"):  # few digits of the largest number are too much for the dtype
         for digits in range(1, 17):

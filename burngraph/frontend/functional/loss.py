@@ -9,11 +9,11 @@ from typing import Any
 
 from burngraph.errors import DTypeError, InputError, ShapeError
 from burngraph.frontend.functional.activation import log_softmax, logsigmoid
-from burngraph.frontend.functional.comparison import equal, greater_equal, less, logical_and, not_equal, where
-from burngraph.frontend.functional.creation import ones_like
+from burngraph.frontend.functional.comparison import equal, less, not_equal, where
 from burngraph.frontend.functional.elementwise import abs as absolute
 from burngraph.frontend.functional.elementwise import (
     add,
+    clip,
     divide,
     exp,
     log,
@@ -117,8 +117,7 @@ def cross_entropy(
     if t.dtype.kind == "float":
         return _soft_cross_entropy(logits, targets, weight, axis, reduction, label_smoothing)
     check_classes(name, logits, targets, axis)
-    targets, valid, in_range = which_count(targets, a.shape[axis], ignore_index)
-    targets = apply(ClassNumbers(a.shape[axis], axis), targets)
+    targets, valid, in_range = class_numbers(targets, a.shape[axis], axis, ignore_index)
     losses = apply(CrossEntropy(axis), logits, targets)
     each = None if weight is None else take(weight, targets, axis=0)
     losses = losses if each is None else multiply(losses, each)
@@ -149,17 +148,20 @@ def check_classes(name: str, x: Any, targets: Any, axis: int) -> None:
         raise located(ShapeError(f"{name}: targets must be logits without axis {axis}", f"logits: {a}", f"targets: {t}"))
 
 
-def which_count(targets: Any, n_classes: int, ignore_index: int | None) -> tuple[Any, Any, Any]:
-    """The targets, class 0 in place of those that do not count; which of them count (None: all); which are class numbers."""
+def class_numbers(targets: Any, n_classes: int, axis: int, ignore_index: int | None) -> tuple[Any, Any, Any]:
+    """Class numbers in range, which of the targets count (None: all), and which of these are class numbers.
+
+    What does not count has class 0. Where checks are asked for they look at what comes before it is put in range.
+    """
     dtype = type_of(targets).dtype
     targets = targets if dtype.bytes >= I32.bytes else astype(targets, I32)
-    in_range = less(targets, n_classes)
-    if dtype.kind == "int":
-        in_range = logical_and(in_range, greater_equal(targets, 0))
-    if ignore_index is None or (dtype.kind == "uint" and ignore_index < 0):
-        return targets, None, in_range
-    counts = not_equal(targets, ignore_index)
-    return where(counts, targets, 0), counts, in_range
+    counts = None
+    if ignore_index is not None and not (dtype.kind == "uint" and ignore_index < 0):
+        counts = not_equal(targets, ignore_index)
+        targets = where(counts, targets, 0)
+    targets = apply(ClassNumbers(n_classes, axis), targets)
+    numbers = clip(targets, None if dtype.kind == "uint" else 0, max(n_classes - 1, 0))
+    return numbers, counts, equal(numbers, targets)
 
 
 def _masked_reduction(losses: Any, valid: Any, in_range: Any, weight: Any, reduction: str) -> Any:
@@ -168,9 +170,8 @@ def _masked_reduction(losses: Any, valid: Any, in_range: Any, weight: Any, reduc
     losses = losses if valid is None else where(valid, losses, 0.0)
     if reduction != "mean" or (valid is None and weight is None):
         return reduced(losses, reduction)
-    counted = ones_like(losses) if weight is None else weight
-    counted = counted if valid is None else where(valid, counted, 0.0)
     dtype = type_of(losses).dtype
+    counted = weight if valid is None else astype(valid, dtype) if weight is None else where(valid, weight, 0.0)
     wide = F32 if dtype.bytes == 2 else dtype  # the sums of a large batch are beyond f16
     return astype(divide(sum(astype(losses, wide)), sum(astype(counted, wide))), dtype)
 
@@ -202,7 +203,7 @@ def nll_loss(input: Any, targets: Any, weight: Any = None, ignore_index: int | N
     if a.rank == 0:
         raise located(ShapeError(f"{name}: input has no class axis", f"input: {a}"))
     check_classes(name, input, targets, axis)
-    targets, valid, in_range = which_count(targets, a.shape[axis], ignore_index)
+    targets, valid, in_range = class_numbers(targets, a.shape[axis], axis, ignore_index)
     losses = negative(at_classes(input, targets, axis))
     each = None if weight is None else take(class_weights(name, weight, a.shape[axis], a.dtype), targets, axis=0)
     return _masked_reduction(losses if each is None else multiply(losses, each), valid, in_range, each, reduction)
@@ -210,8 +211,7 @@ def nll_loss(input: Any, targets: Any, weight: Any = None, ignore_index: int | N
 
 def at_classes(x: Any, targets: Any, axis: int) -> Any:
     """The entry of x at each target, shaped as targets."""
-    numbers = apply(ClassNumbers(type_of(x).shape[axis], axis), targets)
-    return squeeze(take_along_axis(x, expand_dims(numbers, axis), axis), axis)
+    return squeeze(take_along_axis(x, expand_dims(targets, axis), axis), axis)
 
 
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:

@@ -26,10 +26,10 @@ from burngraph.frontend.functional.loss import (
     binary_cross_entropy_with_logits,
     check_classes,
     check_reduction,
+    class_numbers,
     class_weights,
     paired_floats,
     reduced,
-    which_count,
 )
 from burngraph.frontend.functional.reduction import max as largest
 from burngraph.frontend.functional.reduction import mean, sum
@@ -124,12 +124,12 @@ def multi_margin_loss(
         raise located(ShapeError(f"{name}: input is {a}, must be [N, C] or [C]"))
     axis = a.rank - 1
     check_classes(name, input, target, axis)
+    target, _, in_range = class_numbers(target, a.shape[axis], axis, None)
     excess = maximum(0.0, add(subtract(input, expand_dims(at_classes(input, target, axis), axis)), margin))
     excess = where(one_hot(target, a.shape[axis], a.dtype), 0.0, excess if p == 1 else square(excess))
     losses = divide(sum(excess, axis), float(a.shape[axis]))
     if weight is not None:
         losses = multiply(losses, take(class_weights(name, weight, a.shape[axis], a.dtype), target, axis=0))
-    *_, in_range = which_count(target, a.shape[axis], None)
     return reduced(where(in_range, losses, math.nan), reduction)
 
 
