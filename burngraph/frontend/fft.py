@@ -26,6 +26,7 @@ from burngraph.frontend.functional.shape import (
     sliced,
     tensor,
 )
+from burngraph.frontend.guard import guard_all
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.fft import Fft, Irfft, Rfft
 from burngraph.ir.types import C64, F32, F64
@@ -252,3 +253,6 @@ def _to_real(name: str, x: Any, s: Any, axes: Any, norm: str) -> Any:
     x = apply(Irfft(last, n), _resized(x, last, n // 2 + 1))
     n_points = math.prod(type_of(x).shape[axis] for axis in found)
     return _normalised(x, norm, n_points, True)
+
+
+guard_all(globals(), __all__)

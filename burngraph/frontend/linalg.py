@@ -13,6 +13,7 @@ from burngraph.frontend.functional.elementwise import sqrt, square
 from burngraph.frontend.functional.rearrange import diagonal
 from burngraph.frontend.functional.reduction import matmul, max, min, sum, tensordot
 from burngraph.frontend.functional.shape import astype, broadcast_to, matrix_transpose, tensor
+from burngraph.frontend.guard import guard_all
 from burngraph.frontend.recording import located, type_of
 
 __all__ = [
@@ -95,3 +96,6 @@ def matrix_power(x: Any, n: int, /) -> Any:
         n //= 2
         x = matmul(x, x) if n else x
     return result
+
+
+guard_all(globals(), __all__)

@@ -72,6 +72,7 @@ from burngraph.frontend.functional.special import *  # noqa: F403
 from burngraph.frontend.functional.splitting import *  # noqa: F403
 from burngraph.frontend.functional.trees import *  # noqa: F403
 from burngraph.frontend.functional.window import *  # noqa: F403
+from burngraph.frontend.guard import guard_all
 
 __all__ = [
     *control.__all__,
@@ -110,3 +111,6 @@ __all__ = [
     *trees.__all__,
     *window.__all__,
 ]
+
+# Those of control and trees call functions of the user, whose errors are the user's.
+guard_all(globals(), [name for name in __all__ if name not in (*control.__all__, *trees.__all__)])

@@ -1,5 +1,6 @@
 """The traced value with mx.array's operators, indexing and methods, each a call of the function of that name."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from burngraph.frontend.functional import indexing as index
 from burngraph.frontend.functional import reduction as reduce
 from burngraph.frontend.functional import scattering as scatter
 from burngraph.frontend.functional import shape as movement
+from burngraph.frontend.guard import guarded
 from burngraph.frontend.other_names import no_attribute
 from burngraph.frontend.recording import TracedValue, install_tracer_class, is_tensor, located
 
@@ -48,6 +50,8 @@ def _quotient_and_remainder(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _method(function: Callable[..., Any]) -> Any:
+    function = guarded(function)
+
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return function(self, *args, **kwargs)
 
@@ -95,6 +99,17 @@ class Tracer(TracedValue):
         if ndigits:
             raise located(InputError(f"round to {ndigits} digits: only to whole numbers here", "as in bg.round(x * 100) / 100"))
         return elementwise.round(self)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """burngraph itself, for code that asks its arrays for their functions, as the array API has it.
+
+        Raises   InputError   a later version of the standard than burngraph.__array_api_version__
+        """
+        package: Any = sys.modules[__name__.partition(".")[0]]  # this room is below it
+        if api_version is not None and api_version > package.__array_api_version__:
+            way_out = f"the latest that is here: {package.__array_api_version__}"
+            raise located(InputError(f"no version {api_version!r} of the array API standard", way_out))
+        return package
 
     def __getattr__(self, name: str) -> Any:
         raise no_attribute(self, name)

@@ -47,13 +47,16 @@ _FACTORIZATIONS = tuple(
         "eig", "eigvals", "eigh", "eigvalsh", "det", "slogdet",
     )
 )  # fmt: skip
+_COMPLEX = tuple(Gap(name, ("c64",)) for name in ("arccosh", "arcsinh", "arctanh"))
 
 CPU = Target("cpu", flops_per_s=60e9, bytes_per_s=10e9, cache_limit_bytes=4 << 30)
 METAL = Target(
     "metal", flops_per_s=10e12, bytes_per_s=400e9, missing_dtypes=("f64",),
-    gaps=(*_SCATTERS, Gap("put_along_axis", ("i64", "u64", "c64")), Gap("arange", ("c64",)), *_FACTORIZATIONS),
+    gaps=(*_SCATTERS, Gap("put_along_axis", ("i64", "u64", "c64")), Gap("arange", ("c64",)), *_COMPLEX, *_FACTORIZATIONS),
 )  # fmt: skip
-CUDA = Target("cuda", flops_per_s=60e12, bytes_per_s=2.5e12, missing_dtypes=("f64",), gaps=(*_SCATTERS, *_FACTORIZATIONS))
+CUDA = Target(
+    "cuda", flops_per_s=60e12, bytes_per_s=2.5e12, missing_dtypes=("f64",), gaps=(*_SCATTERS, *_COMPLEX, *_FACTORIZATIONS)
+)  # fmt: skip
 TARGETS = {target.name: target for target in (CPU, METAL, CUDA)}
 
 # The dtype to cast to where one is missing; c64 has none that holds its values.

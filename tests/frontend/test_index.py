@@ -26,7 +26,7 @@ EXPRESSIONS = {
     "integer, array": s[1, I], "array, integer": s[I, 1], "integer, slice, array": s[1, :, I],
     "array, slice, integer": s[J, ::-1, 2], "none, array": s[None, I], "array, none": s[I, None],
     "arrays apart by none": s[I, None, J], "none between slices and arrays": s[:, None, I, K[:3]],
-    "array of nothing": s[np.zeros((0,), int)], "list of nothing": s[[]],
+    "array of nothing": s[np.zeros((0,), int)], "list of nothing": s[[]], "lists of nothing": s[:, [[], []]],
     "small dtypes": s[I.astype("int8"), I.astype("uint8") % 4],
     "repeated": s[np.array([1, 1, 1])], "repeated pairs": s[np.array([0, 1, 0, 1]), :, np.array([2, 2, 2, 3])],
     "rank 0 beside rank 1": s[ROW, :, I],

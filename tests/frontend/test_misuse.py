@@ -1,6 +1,7 @@
 """What is said where a list, a tuple, NumPy, MLX or text formatting meets a traced value."""
 
 import copy
+import pickle
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -29,8 +30,8 @@ SAYS = {
     "a traced value and 'object'": lambda x: x + object(),
     "relu: x is a tuple": lambda x: bg.relu((x, x)),
     "sum: x is a list, not an array or a number\n  take one of them, or make one array of all": lambda x: bg.sum([x, x]),
-    "stack: xs[1] is a list": lambda x: bg.stack([x, [1]]),
-    "bg.stack(xs) makes one array": lambda x: bg.asarray([x, x]),
+    "stack: arrays[1] is a list": lambda x: bg.stack([x, [1]]),
+    "bg.stack(arrays) makes one array": lambda x: bg.asarray([x, x]),
     "np.sum was called": lambda x: np.sum(x),
     "np.mean was called": lambda x: np.mean(x, axis=0),
     "write bg.stack(...)": lambda x: np.stack([x, x]),
@@ -92,3 +93,40 @@ def test_a_numpy_array_indexed_with_a_traced_value_is_told_of_take():
     table = np.arange(4.0)
     with pytest.raises(TraceError, match=r"write bg\.take\(array, index, axis=0\)"):
         bg.compile(lambda i: table[i])(np.array([1]))
+
+
+WRONG_KINDS = {
+    "a string for a size": lambda: bg.max_pool2d(X[None], "2"),
+    "a tuple for a number": lambda: bg.eye((2, 3)),
+    "an array for a flag": lambda: bg.sum(X, keepdims=X),
+    "a list for a number": lambda: bg.huber_loss(X, X, delta=[1]),
+    "a tuple for an equation": lambda: bg.einsum(("ij",), X),
+    "a string for epsilon": lambda: bg.rms_norm(X, (4,), eps="small"),
+    "an array for groups": lambda: bg.conv2d(X[None, None], X[None, None], groups=X),
+    "of fft": lambda: bg.fft.fft(X, n="4"),
+    "of linalg": lambda: bg.linalg.matrix_power(X[:, :2], "2"),
+    "a method": lambda: bg.compile(lambda x: x.flatten(start_axis="0"))(X),
+    "no dtype": lambda: bg.zeros((2,), dtype="float31"),
+}
+
+
+@pytest.mark.parametrize("call", WRONG_KINDS.values(), ids=WRONG_KINDS)
+def test_an_argument_of_the_wrong_kind_is_named_with_the_function_and_the_line(call):
+    with pytest.raises(BurngraphError) as caught:
+        call()
+    assert f"from {__file__}:{call.__code__.co_firstlineno}" in str(caught.value)
+
+
+def test_what_python_says_of_an_argument_stands_beside_the_call():
+    with pytest.raises(bg.errors.InputError) as caught:
+        bg.rms_norm(X, (4,), eps="small")
+    for part in ("rms_norm: could not convert", "x: f32[2,4]", "eps: 'small'", "signature: rms_norm(x: Any, normalized_shape"):
+        assert part in str(caught.value)
+    with pytest.raises(TypeError, match=r"relu\(\) missing 1 required"):
+        bg.relu()
+
+
+def test_guarded_functions_are_found_by_pickle_and_keep_their_names():
+    for function in (bg.relu, bg.fft.rfft, bg.linalg.trace, bg.burn.conv_transpose):
+        assert pickle.loads(pickle.dumps(function)) is function
+    assert bg.conv2d.__doc__ and bg.trace(bg.relu, X).name == "relu"

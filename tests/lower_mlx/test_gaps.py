@@ -10,7 +10,7 @@ import pytest
 import burngraph as bg
 from burngraph.errors import LoweringError
 from burngraph.ir.builder import Builder
-from burngraph.ir.ops.elementwise import Sin
+from burngraph.ir.ops.elementwise import Arccosh, Arcsin, Arcsinh, Arctanh, Sin
 from burngraph.ir.ops.index import AddAlong, AddAt
 from burngraph.ir.ops.scatter import ScatterAlong, ScatterNd
 from burngraph.ir.target import CPU, CUDA, METAL, TARGETS
@@ -106,6 +106,14 @@ def test_entries_of_eight_bytes_can_be_set_on_every_device(target: Any, dtype: s
 def test_complex_numbers_are_added_up_on_every_device(target: Any) -> None:
     assert source_of(AddAt(0, 3), target, "c64[4]", "i32[4]")
     assert source_of(AddAlong(0, 3), target, "c64[1]", "i32[1]")
+
+
+@pytest.mark.parametrize("target", [METAL, CUDA], ids=lambda target: target.name)
+def test_inverse_hyperbolic_functions_of_complex_numbers(target: Any) -> None:
+    for op in (Arccosh(), Arcsinh(), Arctanh()):
+        with pytest.raises(LoweringError, match=f"mx.{op.name}"):
+            source_of(op, target, "c64[2]")
+        assert source_of(op, target, "f32[2]") and source_of(Arcsin(), target, "c64[2]")
 
 
 def test_a_function_that_a_device_lacks_at_every_dtype(monkeypatch: pytest.MonkeyPatch) -> None:

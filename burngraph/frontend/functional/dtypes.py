@@ -14,7 +14,7 @@ from burngraph.ir.types import F32, DType, as_dtype
 
 __all__ = ["can_cast", "finfo", "iinfo", "isdtype", "result_type"]
 
-_KINDS = {
+KINDS = {
     "bool": ("bool",),
     "signed integer": ("int",),
     "unsigned integer": ("uint",),
@@ -55,8 +55,8 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     """
     if isinstance(kind, tuple):
         return any(isdtype(dtype, one) for one in kind)
-    if isinstance(kind, str) and kind in _KINDS:
-        return as_dtype(dtype).kind in _KINDS[kind]
+    if isinstance(kind, str) and kind in KINDS:
+        return as_dtype(dtype).kind in KINDS[kind]
     return as_dtype(dtype) is as_dtype(kind)
 
 

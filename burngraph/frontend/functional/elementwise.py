@@ -1,6 +1,7 @@
 """Functions of each entry alone. Arguments are promoted as MLX does and broadcast as NumPy does."""
 
 import builtins
+import math
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ from burngraph.errors import DTypeError
 from burngraph.frontend.functional.shape import as_float, as_operand, as_type, broadcast_shape, computed_dtype, tensor
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.op import Op
-from burngraph.ir.ops import elementwise
-from burngraph.ir.ops.complex import Modulus
+from burngraph.ir.ops import compare, elementwise
+from burngraph.ir.ops.complex import Complex, Imag, Modulus, Real
 from burngraph.ir.promotion import at_least_float
 from burngraph.ir.types import BOOL, DType
 
@@ -62,6 +63,8 @@ __all__ = [
     "tanh",
     "trunc",
 ]
+
+LEAST_NORMAL = 2.0**-126  # of f32
 
 
 def promoted(name: str, *xs: Any, dtype: DType | None = None) -> list[Any]:
@@ -184,8 +187,11 @@ def abs(x: Any, /) -> Any:
 
 
 def sign(x: Any, /) -> Any:
-    """-1, 0 or 1; nan stays nan. Its derivative is 0."""
-    return _same(elementwise.Sign(), x)
+    """-1, 0 or 1; nan stays nan. Its derivative is 0. Of complex numbers x / |x|, and 0 at 0."""
+    x = tensor(x)
+    if type_of(x).dtype.kind == "complex":
+        return add(divide(x, maximum(abs(x), LEAST_NORMAL)), 0.0)  # -0.0 becomes 0.0
+    return apply(elementwise.Sign(), x)
 
 
 def square(x: Any, /) -> Any:
@@ -215,7 +221,22 @@ def exp(x: Any, /) -> Any:
 
 def expm1(x: Any, /) -> Any:
     """exp(x) - 1, exact near 0; integers in f32."""
-    return _of_float(elementwise.Expm1(), x)
+    x = as_float(x)
+    return _complex_expm1(x) if type_of(x).dtype.kind == "complex" else apply(elementwise.Expm1(), x)
+
+
+def _complex_expm1(z: Any) -> Any:
+    """expm1(a) cos(b) - 2 sin(b / 2)^2 + i exp(a) sin(b), for z = a + i b: nothing cancels near 0."""
+    a, b = apply(Real(), z), apply(Imag(), z)
+    re = add(subtract(multiply(expm1(a), cos(b)), multiply(square(sin(multiply(b, 0.5))), 2.0)), 0.0)  # -0.0 becomes 0.0
+    im = multiply(exp(a), sin(b))
+    # where a is infinite and b has no sine: -1 on the left; inf, in no known direction, on the right
+    left, right = (two(compare.Equal(), a, end) for end in (-math.inf, math.inf))
+    has_no_sine = two(compare.NotEqual(), subtract(b, b), 0.0)
+    re = apply(compare.Select(), apply(elementwise.LogicalAnd(), right, has_no_sine), *promoted("expm1", math.inf, re))
+    re = apply(compare.Select(), left, *promoted("expm1", -1.0, re))
+    im = apply(compare.Select(), left, *promoted("expm1", 0.0, im))
+    return apply(Complex(), re, apply(compare.Select(), two(compare.Equal(), b, 0.0), b, im))
 
 
 def log(x: Any, /) -> Any:

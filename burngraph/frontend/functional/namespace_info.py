@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from burngraph.frontend.functional.dtypes import isdtype
+from burngraph.errors import DTypeError
+from burngraph.frontend.functional.dtypes import KINDS, isdtype
 from burngraph.frontend.functional.shape import check_device
+from burngraph.frontend.recording import located
 from burngraph.ir.types import BOOL, C64, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, DType
 
 __all__ = ["__array_namespace_info__"]
@@ -36,8 +38,10 @@ class NamespaceInfo:
         Raises   DTypeError   another kind
         """
         check_device("dtypes", device)
-        kinds = kind if kind is None or isinstance(kind, str) else tuple(kind)
-        return {dtype.long_name: dtype for dtype in _STANDARD if kinds is None or isdtype(dtype, kinds)}
+        kinds = tuple(KINDS) if kind is None else (kind,) if isinstance(kind, str) else tuple(kind)
+        if not set(kinds) <= KINDS.keys():
+            raise located(DTypeError(f"dtypes: kind = {kind!r} is none", "kinds: " + ", ".join(KINDS)))
+        return {dtype.long_name: dtype for dtype in _STANDARD if isdtype(dtype, kinds)}
 
 
 def __array_namespace_info__() -> NamespaceInfo:

@@ -283,7 +283,7 @@ def broadcast_to(x: Any, /, shape: Sequence[int]) -> Any:
     return apply(Broadcast(wanted, new), reshape(x, [type.shape[i] for i in kept]))
 
 
-def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Any:
+def expand_dims(x: Any, /, axis: int | Sequence[int]) -> Any:
     """New axes of size 1 at the positions `axis` of the result."""
     x = tensor(x)
     given = shape_tuple(axis)

@@ -34,6 +34,11 @@ def _one_minus(emit: Emit, x: Value) -> Value:
     return emit(Sub(), splat_like(emit, 1, x), x)
 
 
+def _log1p(x: Array) -> Array:
+    """NumPy adds 1 to complex numbers, which loses the digits of small ones."""
+    return np.log1p(x.astype(np.complex128)).astype(x.dtype) if x.dtype.kind == "c" else np.asarray(np.log1p(x))
+
+
 def _reciprocal(x: Array) -> Array:
     return np.asarray(1 / x)
 
@@ -152,8 +157,7 @@ class Log1p(Smooth):
     """log(1 + x), accurate near 0."""
 
     name = "log1p"
-    ufunc = np.log1p
-    kinds = REAL_FLOAT
+    ufunc = _log1p
 
     def slope(self, emit: Emit, x: Value, y: Value) -> Value:
         return emit(Reciprocal(), _one_plus(emit, x))
@@ -238,7 +242,6 @@ class Arcsin(Smooth):
 
     name = "arcsin"
     ufunc = np.arcsin
-    kinds = REAL_FLOAT
 
     def slope(self, emit: Emit, x: Value, y: Value) -> Value:
         return emit(Rsqrt(), _one_minus(emit, emit(Mul(), x, x)))
@@ -251,7 +254,6 @@ class Arccos(Smooth):
 
     name = "arccos"
     ufunc = np.arccos
-    kinds = REAL_FLOAT
 
     def slope(self, emit: Emit, x: Value, y: Value) -> Value:
         return emit(Neg(), emit(Rsqrt(), _one_minus(emit, emit(Mul(), x, x))))
@@ -264,7 +266,6 @@ class Arctan(Smooth):
 
     name = "arctan"
     ufunc = np.arctan
-    kinds = REAL_FLOAT
 
     def slope(self, emit: Emit, x: Value, y: Value) -> Value:
         return emit(Reciprocal(), _one_plus(emit, emit(Mul(), x, x)))
@@ -277,7 +278,6 @@ class Arcsinh(Smooth):
 
     name = "arcsinh"
     ufunc = np.arcsinh
-    kinds = REAL_FLOAT
 
     def slope(self, emit: Emit, x: Value, y: Value) -> Value:
         return emit(Rsqrt(), _one_plus(emit, emit(Mul(), x, x)))
@@ -290,10 +290,12 @@ class Arccosh(Smooth):
 
     name = "arccosh"
     ufunc = np.arccosh
-    kinds = REAL_FLOAT
 
     def slope(self, emit: Emit, x: Value, y: Value) -> Value:
-        return emit(Rsqrt(), emit(Sub(), emit(Mul(), x, x), splat_like(emit, 1, x)))
+        one = splat_like(emit, 1, x)
+        if x.type.dtype.kind == "float":
+            return emit(Rsqrt(), emit(Sub(), emit(Mul(), x, x), one))
+        return emit(Mul(), emit(Rsqrt(), emit(Sub(), x, one)), emit(Rsqrt(), emit(Add(), x, one)))  # on one branch
 
 
 @register
@@ -303,7 +305,6 @@ class Arctanh(Smooth):
 
     name = "arctanh"
     ufunc = np.arctanh
-    kinds = REAL_FLOAT
 
     def slope(self, emit: Emit, x: Value, y: Value) -> Value:
         return emit(Reciprocal(), _one_minus(emit, emit(Mul(), x, x)))

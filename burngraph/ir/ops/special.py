@@ -10,6 +10,7 @@ from burngraph.ir.op import Tangent, register, zeros
 from burngraph.ir.ops.arithmetic import Div, Mul, Neg, Sub, added, scaled
 from burngraph.ir.ops.compare import Equal, Select
 from burngraph.ir.ops.functions import Exp, Reciprocal, Sigmoid, Smooth, Trunc
+from burngraph.ir.ops.logic import IsInf, LogicalAnd
 from burngraph.ir.ops.pointwise import REAL, REAL_FLOAT, Binary, Unary, splat_like
 from burngraph.ir.types import BOOL, Array, TensorType
 from burngraph.ir.value import Emit, Value
@@ -22,7 +23,6 @@ class Log2(Smooth):
 
     name = "log2"
     ufunc = np.log2
-    kinds = REAL_FLOAT
 
     def slope(self, emit: Emit, x: Value, y: Value) -> Value:
         return scaled(emit, 1 / math.log(2), emit(Reciprocal(), x))
@@ -35,7 +35,6 @@ class Log10(Smooth):
 
     name = "log10"
     ufunc = np.log10
-    kinds = REAL_FLOAT
 
     def slope(self, emit: Emit, x: Value, y: Value) -> Value:
         return scaled(emit, 1 / math.log(10), emit(Reciprocal(), x))
@@ -129,7 +128,8 @@ class Logaddexp(Binary):
     def linearize(self, emit: Emit, x: Value, y: Value, out: Value, x_dot: Tangent, y_dot: Tangent) -> Tangent:
         if x_dot is None and y_dot is None:
             return None
-        gap = emit(Select(), emit(Equal(), x, y), zeros(emit, x.type), emit(Sub(), x, y))  # inf - inf would be nan
+        is_same_inf = emit(LogicalAnd(), emit(Equal(), x, y), emit(IsInf(), x))  # inf - inf would be nan
+        gap = emit(Select(), is_same_inf, zeros(emit, x.type), emit(Sub(), x, y))
         from_x = None if x_dot is None else emit(Mul(), emit(Sigmoid(), gap), x_dot)
         from_y = None if y_dot is None else emit(Mul(), emit(Sigmoid(), emit(Neg(), gap)), y_dot)
         return added(emit, from_x, from_y)
