@@ -10,9 +10,19 @@ from burngraph.ir.value import Emit, Value
 
 
 def infer_types(op: Op, operand_types: Sequence[TensorType | None]) -> tuple[TensorType, ...]:
-    """Result types, always as a tuple. Raises what `op.infer` raises."""
-    inferred = op.infer(*operand_types)
-    return inferred if isinstance(inferred, tuple) else (inferred,)
+    """Result types, always as a tuple. Raises ShapeError for operands that are missing or too many, and what `op.infer` raises.
+
+    An op is a value, which answers the same for the same types; as each pass and each verification asks, it keeps its answer.
+    """
+    given = tuple(operand_types)
+    known = getattr(op, "_inferred", None)
+    if known is not None and known[0] == given:
+        return known[1]  # type: ignore[no-any-return]
+    check_operand_count(op, given)
+    inferred = op.infer(*given)
+    types: tuple[TensorType, ...] = inferred if isinstance(inferred, tuple) else (inferred,)
+    object.__setattr__(op, "_inferred", (given, types))
+    return types
 
 
 class Builder(Emit):
@@ -36,7 +46,6 @@ class Builder(Emit):
 
     def several(self, op: Op, *operands: Value | None) -> tuple[Value, ...]:
         try:
-            check_operand_count(op, operands)
             types = infer_types(op, [None if v is None else v.type for v in operands])
         except BurngraphError as error:
             where = f"in @{self.name}" + (f", from {self.source}" if self.source else "")

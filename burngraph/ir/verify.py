@@ -3,7 +3,6 @@
 from burngraph.errors import BurngraphError, VerifyError
 from burngraph.ir.builder import infer_types
 from burngraph.ir.graph import Graph, Node, ParamKind
-from burngraph.ir.op import check_operand_count
 from burngraph.ir.value import Value
 
 KEY_SHAPE = (2,)
@@ -36,7 +35,6 @@ def _verify_one(graph: Graph) -> list[Graph]:
             if value not in defined:
                 raise _broken(graph, node, f"{node.op.name} reads {value!r}, which is not defined before it")
         try:
-            check_operand_count(node.op, node.operands)
             inferred = infer_types(node.op, node.operand_types)
         except BurngraphError as error:
             raise _broken(graph, node, error.headline, *error.details) from None
