@@ -52,7 +52,8 @@ values:
 - `update` and `reduction`: `"Assign"`, `"Add"`, `"Mul"`, `"Min"` or `"Max"`.
 - `distribution`: `"Default"`, `("Uniform", low, high)`, `("Bernoulli", p)` or `("Normal", mean, deviation)`.
 - `op`: `"Sum"` or `"Mean"`; `device_ids`: a list with the one device of this process.
-- `scheme`: a `bg.QuantScheme`, such as `bg.QuantScheme("q4f", block=32)`.
+- `scheme`: a `bg.QuantScheme`, such as `bg.QuantScheme("q4f", block=32)`. A quantized tensor is two values, what is stored and
+  its scales; of a scheme with two levels these are a pair, of the blocks and of the tensor.
 - `dtype`: a name such as `"float32"`, or `bg.float32`; `shape`, `axes`: tuples; `dim`, `axis`: an int.
 """
 

@@ -1,7 +1,9 @@
-"""Quantization against loops in NumPy that know only the definitions, and narrow floats against ml_dtypes."""
+"""Quantization with one level of scales against loops in NumPy that know only the definitions; products, derivatives, refusals.
+
+Number formats are in test_quantize_formats.py; tables, two levels and bytes in test_quantize_schemes.py.
+"""
 
 import ml_dtypes
-import mlx.core as mx
 import numpy as np
 import pytest
 
@@ -90,26 +92,6 @@ def test_packed(value, block):
     np.testing.assert_array_equal(found, numpy_values(codes, value) * spread)
 
 
-@pytest.mark.parametrize("value", FLOATS)
-def test_every_code_of_a_narrow_float(value):
-    """Decoding all codes; encoding all of their values, the numbers half way between them, and those just beside."""
-    dtype, bits, top = FLOATS[value]
-    codes = np.arange(2**bits, dtype="uint8")
-    scheme = bg.QuantScheme(value)
-    one = np.float32(1).reshape(())
-    words = numpy_pack(codes.astype("int64"), bits)
-    values = codes.view(dtype).astype("float32")
-    np.testing.assert_array_equal(np.array(bg.dequantize(words, np.array(1, "float32"), scheme)), values)
-    finite = np.unique(values[np.isfinite(values)])
-    between = ((finite[1:].astype("float64") + finite[:-1]) / 2).astype("float32")
-    numbers = np.concatenate([finite, between, np.nextafter(between, np.float32(9e9)), np.nextafter(between, -np.float32(9e9))])
-    numbers = np.concatenate([numbers, np.zeros(-len(numbers) % 8, "float32")])
-    found, _ = bg.quantize(numbers, scheme, np.asarray(one))
-    want = numbers.astype(dtype)
-    got = np.array(bg.dequantize(found, np.asarray(one), scheme))
-    np.testing.assert_array_equal(got, np.clip(want.astype("float32"), -top, top))
-
-
 @pytest.mark.parametrize("value", ["q8s", "q8f", "e4m3", "e5m2"])
 def test_native(value):
     scheme = bg.QuantScheme(value, (16,), store="native")
@@ -135,29 +117,6 @@ def test_mean_calibration():
     for block in (None, (4, 48)):
         found = bg.quantization_scales(X, bg.QuantScheme("q2s", block), "abs_mean")
         np.testing.assert_allclose(np.array(found), numpy_scales(X, "q2s", block, mean=True), rtol=1e-6)
-
-
-@pytest.mark.parametrize("dtype, narrow", [("float16", np.float16), ("bfloat16", ml_dtypes.bfloat16)])
-def test_scales_are_rounded_up(dtype, narrow):
-    """The result is the least number of the dtype that is not below the scale."""
-    x = np.concatenate([RNG.uniform(0, 2, 200), 2.0 ** np.arange(-13, 10), 2.0 ** np.arange(-13, 10) * 1.0001, [3e-5, 1e-6]])
-    x = x.astype("float32").reshape(-1, 1)
-    scheme = bg.QuantScheme("q2s", (1, 1), dtype)
-    found = bg.quantization_scales(x, scheme)
-    found = np.array(found.astype(mx.float32))
-    exact = numpy_scales(x, "q2s", (1, 1))
-    assert (found >= exact).all() and (found == found.astype(narrow).astype("float32")).all()
-    below = np.nextafter(found.astype(narrow), narrow(0)).astype("float32")
-    assert (below < exact).all()
-
-
-def test_scales_of_nothing():
-    for dtype, smallest in (("float32", 2.0**-126), ("float16", 2.0**-14), ("bfloat16", 2.0**-126)):
-        for bad in (0.0, np.inf, np.nan):
-            scales = bg.quantization_scales(np.full((4,), bad, "float32"), bg.QuantScheme("q8s", None, dtype))
-            assert float(np.array(scales.astype(mx.float32))) == smallest
-    stored, _ = bg.quantize(np.array([np.nan, np.inf, -np.inf, 0], "float32"), bg.QuantScheme("q8f"), np.array(1, "float32"))
-    assert int(np.array(stored)[0]) == 0x00807F00
 
 
 LAYOUTS = [(v, g, t) for v in ("q8s", "q8f", "q4s", "q4f", "q2s", "q2f") for g in (32, 64) for t in (True, False)]

@@ -107,4 +107,4 @@ def test_every_op_has_a_sample_on_which_it_does_something() -> None:
     active = {s.op.name for s in SAMPLES if not all(identities(s))}
     idle = {s.op.name for s in SAMPLES} - active
     # what they do shows in checks, in derivatives and in the order of evaluation
-    assert idle == {"after", "class_numbers", "stop_gradient"}
+    assert idle == {"after", "class_numbers", "stop_gradient", "used_where"}

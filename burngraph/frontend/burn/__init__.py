@@ -12,6 +12,7 @@ from burngraph.frontend.burn.module import *  # noqa: F403
 from burngraph.frontend.burn.module_fft import *  # noqa: F403
 from burngraph.frontend.burn.numeric import *  # noqa: F403
 from burngraph.frontend.burn.quantization import *  # noqa: F403
+from burngraph.frontend.guard import guard_all
 
 __all__ = [
     *activation.__all__,
@@ -23,3 +24,5 @@ __all__ = [
     *numeric.__all__,
     *quantization.__all__,
 ]
+
+guard_all(globals(), __all__)
