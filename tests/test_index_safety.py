@@ -313,11 +313,13 @@ def test_indices_of_a_loop_that_counts_are_proved() -> None:
         carried(x, np.array([0, 9], "int32"))
 
 
-def test_checks_refuse_a_while_that_indexes() -> None:
+def test_checks_look_into_while() -> None:
+    """More of it in tests/passes/test_check_indices.py, and of batched loops and branches beside that."""
     x, i = np.ones((4, 3), "float32"), np.array([1], "int32")
-    program = bg.compile(lambda x, i: bg.while_loop(lambda c: c[0, 0] < 3, lambda c: c + x[i], x), checks=True)
-    with pytest.raises(InputError, match=r"checks=True cannot look into while(.|\n)*test_index_safety.py"):
-        program(x, i)
+    program = bg.compile(lambda x, i: bg.while_loop(lambda c: c[0, 0] < 3, lambda c: c + x[i], x), checks=True, verify=True)
+    np.testing.assert_array_equal(np.array(program(x, i)), np.full((4, 3), 3.0))
+    with pytest.raises(IndexRangeError, match=r"take: index 4(.|\n)*found at indices\[0\].*, in step 0 of the while, counted"):
+        program(x, i + 3)
 
 
 def test_checks_give_the_same_results_and_cost_nothing_where_indices_are_proved() -> None:

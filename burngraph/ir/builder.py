@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from burngraph.errors import BurngraphError
+from burngraph.errors import BurngraphError, ShapeError
 from burngraph.ir.graph import Graph, Node, ParamKind, Source
 from burngraph.ir.op import Op, check_operand_count
 from burngraph.ir.types import TensorType
 from burngraph.ir.value import Emit, Value
+
+GREATEST_DIM = 2**31 - 1  # so that i32 holds every index, and MLX every shape
 
 
 def infer_types(op: Op, operand_types: Sequence[TensorType | None]) -> tuple[TensorType, ...]:
@@ -21,6 +23,9 @@ def infer_types(op: Op, operand_types: Sequence[TensorType | None]) -> tuple[Ten
     check_operand_count(op, given)
     inferred = op.infer(*given)
     types: tuple[TensorType, ...] = inferred if isinstance(inferred, tuple) else (inferred,)
+    for type in types:
+        if type.shape and not (min(type.shape) >= 0 and max(type.shape) <= GREATEST_DIM):
+            raise ShapeError(f"{op.name}: a result would be {type}, and dims are 0 to {GREATEST_DIM}", *map(str, given))
     object.__setattr__(op, "_inferred", (given, types))
     return types
 

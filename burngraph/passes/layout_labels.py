@@ -222,7 +222,7 @@ class LayoutProblem:
 
     def _check(self, node: Node, op: Op, operands: tuple[Perm | None, ...], results: tuple[Perm, ...]) -> None:
         pairs = zip(node.operand_types, operands, strict=True)
-        types = [None if t is None or p is None else t.permuted(p) for t, p in pairs]
+        types = [t if t is None or p is None else t.permuted(p) for t, p in pairs]  # in any order if only waited for
         wanted = tuple(v.type.permuted(p) for v, p in zip(node.results, results, strict=True))
         if infer_types(op, types) != wanted:
             raise BurngraphError(

@@ -12,7 +12,8 @@ from burngraph.ir.graph import Graph, ParamKind
 from burngraph.ir.ops.constant import Weight
 from burngraph.ir.target import Target
 from burngraph.lower_mlx.lower import Lowered, array_type, lower
-from burngraph.passes.check_indices import IndexCheck, check_indices, raise_if_out_of_range
+from burngraph.passes.check_indices import check_indices
+from burngraph.passes.index_check import IndexCheck, raise_if_out_of_range
 from burngraph.passes.pipeline import run_pipeline
 from burngraph.program.file import Arguments
 from burngraph.program.verify import verify_entry
@@ -44,7 +45,7 @@ class Entry(NamedTuple):
     stages     the graph as traced, with checks if asked for, and after each pass
     prepared   what `lowered.prepare` made of the weights
     bound      the array objects that it was made from, by key
-    checks     two results in front for each
+    checks     `n_found` results in front for each
     """
 
     graph: Graph
@@ -71,7 +72,7 @@ class Entry(NamedTuple):
 
     def raise_if_out_of_range(self, results: list[mx.array]) -> list[mx.array]:
         """Evaluated results without those of the checks. Raises IndexRangeError: one of these found something."""
-        n = 2 * len(self.checks)
+        n = sum(check.n_found for check in self.checks)
         raise_if_out_of_range(self.checks, [x.item() for x in results[:n]])
         return results[n:]
 

@@ -12,6 +12,7 @@ from burngraph.ir.ops import (
     control,
     control_cond,
     control_hoist,
+    control_masked,
     control_scan,
     control_while,
     conv,
@@ -35,6 +36,7 @@ from burngraph.ir.ops import (
     softmax,
     sort,
     special,
+    used_where,
     window,
 )
 
@@ -50,6 +52,7 @@ __all__ = [
     "control",
     "control_cond",
     "control_hoist",
+    "control_masked",
     "control_scan",
     "control_while",
     "conv",
@@ -73,5 +76,6 @@ __all__ = [
     "softmax",
     "sort",
     "special",
+    "used_where",
     "window",
 ]

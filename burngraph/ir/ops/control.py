@@ -40,6 +40,10 @@ class Control(Op, ABC):
     def count_constants(self) -> int:
         """How many of the operands after the first `n_before` are constants."""
 
+    def one_sided(self) -> dict[int, int]:
+        """The results that one nested graph alone gives, and which."""
+        return {}
+
     @abstractmethod
     def with_constants(self, graphs: Sequence[Graph], n_more: int, linear: tuple[int, ...]) -> "Control":
         """The same op on `graphs`, which take `n_more` constants, and with other `linear` positions."""

@@ -26,6 +26,9 @@ from burngraph.ir.ops.control import (
     result_dots,
     select_by_example,
 )
+from burngraph.ir.ops.control_masked import mark_indices
+from burngraph.ir.ops.logic import LogicalNot
+from burngraph.ir.ops.reduce import Any as AnyOf
 from burngraph.ir.split import dependents, split
 from burngraph.ir.types import BOOL, Array, TensorType
 from burngraph.ir.value import Emit, Value
@@ -46,7 +49,8 @@ class Cond(Control):
              positions of results that only one branch gives, and that nothing reads where the other ran, which gives zeros
 
     A batched predicate runs both graphs and selects; a loop in one of them must then end for every example. What only one
-    branch gives is then that, for every example: a derivative runs both branches again on it, and zeros may make nan.
+    branch gives is then that, for every example: a derivative runs both branches again on it, and zeros may make nan. Indices
+    keep a mask of the examples that a branch is for (`used_where`): those of the others are out of range by right.
 
     Raises   ShapeError, DTypeError   pred is no scalar bool, or the graphs do not fit
     """
@@ -102,6 +106,9 @@ class Cond(Control):
 
     def count_constants(self) -> int:
         return len(self.on_true.params)
+
+    def one_sided(self) -> dict[int, int]:
+        return dict.fromkeys(self.only_true, 0) | dict.fromkeys(self.only_false, 1)
 
     def with_constants(self, graphs: Sequence[Graph], n_more: int, linear: tuple[int, ...]) -> "Cond":
         on_true, on_false = graphs
@@ -183,13 +190,25 @@ class Cond(Control):
             graphs = [partly_batched_graph(g, is_batched[1:], size, wanted)[0] for g in self.graphs()]
             outs = emit.several(self.with_graphs(graphs), *operands)
             return one_or_several([v if w else repeat_leading(emit, v, size) for v, w in zip(outs, wanted, strict=True)])
-        pred, *rest = operands
-        everywhere = (True,) * len(self.results)
-        flags = is_batched[1:]
-        yes, no = (inline(emit, partly_batched_graph(g, flags, size, everywhere)[0], rest) for g in self.graphs())
-        one_sided = {**{k: yes[k] for k in self.only_true}, **{k: no[k] for k in self.only_false}}
-        pairs = enumerate(zip(yes, no, strict=True))
-        return one_or_several([one_sided[k] if k in one_sided else select_by_example(emit, pred, a, b) for k, (a, b) in pairs])
+        pred = operands[0]
+        found = [self._for_all(emit, k, operands, is_batched, size) for k in range(2)]
+        one_sided, pairs = self.one_sided(), enumerate(zip(*found, strict=True))
+        return one_or_several(
+            [found[one_sided[k]][k] if k in one_sided else select_by_example(emit, pred, a, b) for k, (a, b) in pairs]
+        )
+
+    def _for_all(
+        self, emit: Emit, branch: int, operands: tuple[Value, ...], is_batched: tuple[bool, ...], size: int
+    ) -> tuple[Value, ...]:
+        """What branch 0, on_true, or 1 gives for every example; its indices are used by those that it is for."""
+        graph, flags = self.graphs()[branch], is_batched[1:]
+        pred, *given = operands
+        marked = mark_indices(graph, flags)
+        if marked is not None:
+            graph, flags = marked, (True, False, *flags)
+            used = pred if branch == 0 else emit(LogicalNot(), pred)
+            given = [used, emit(AnyOf((0,)), used), *given]
+        return inline(emit, partly_batched_graph(graph, flags, size, (True,) * len(self.results))[0], given)
 
     def cost(self, *types: TensorType) -> Cost:
         """The dearer branch, count by count."""

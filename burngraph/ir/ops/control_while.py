@@ -13,6 +13,7 @@ from burngraph.ir.interpret import run
 from burngraph.ir.op import Cost, Op, Tangent, register, zeros
 from burngraph.ir.ops.broadcast import repeat_leading
 from burngraph.ir.ops.composite import graph_cost, partly_batched_graph
+from burngraph.ir.ops.constant import Splat
 from burngraph.ir.ops.control import (
     Control,
     Flags,
@@ -29,6 +30,7 @@ from burngraph.ir.ops.control import (
     select_by_example,
     stacked_where,
 )
+from burngraph.ir.ops.control_masked import mark_indices
 from burngraph.ir.ops.logic import LogicalAnd
 from burngraph.ir.ops.reduce import Any as AnyOf
 from burngraph.ir.types import BOOL, Array, TensorType
@@ -151,10 +153,16 @@ class While(Control):
     def _masked(
         self, emit: Emit, constants: Sequence[Value], fixed: Flags, starts: Sequence[Value], flags: Flags, size: int
     ) -> Any:
-        """Run until no example goes on; one that is done keeps its values. Carries whether each goes on, and the values."""
+        """Run until no example goes on; one that is done keeps its values. Carries whether each goes on, and the values.
+
+        Whether an example goes on is also the mask of the body's indices (`used_where`): of one that is done they may be out of
+        range in a further step. In cond it reads again what it read when it ended.
+        """
         nc, everywhere = self.n_constants, (True,) * len(starts)
         goes_on, _ = partly_batched_graph(self.cond, (*fixed, *everywhere), size, (True,))
-        step, _ = partly_batched_graph(self.body, (*fixed, *everywhere), size, everywhere)
+        marked = mark_indices(self.body, (*fixed, *everywhere))
+        body_flags = (*fixed, *everywhere) if marked is None else (True, False, *fixed, *everywhere)
+        step, _ = partly_batched_graph(self.body if marked is None else marked, body_flags, size, everywhere)
         begun = stacked_where(emit, starts, flags, everywhere, size)
         cond, body = Builder(self.cond.name), Builder(self.body.name)
         types = [*(v.type for v in constants), TensorType(BOOL, (size,)), *(v.type for v in begun)]
@@ -162,7 +170,8 @@ class While(Control):
         any_left = cond.build([cond(AnyOf((0,)), cond_params[nc])])
         params = [body.param(t) for t in types]
         fixed_params, live, now = params[:nc], params[nc], params[nc + 1 :]
-        after = inline(body, step, [*fixed_params, *now])
+        used = [] if marked is None else [live, body(Splat(True, TensorType(BOOL, ())))]
+        after = inline(body, step, [*used, *fixed_params, *now])
         kept = [select_by_example(body, live, new, old) for new, old in zip(after, now, strict=True)]
         (still,) = inline(body, goes_on, [*fixed_params, *kept])
         live = body(LogicalAnd(), live, still)
