@@ -444,3 +444,24 @@ def test_error(call, kind, message):
         call()
     assert message in str(caught.value)
     assert "test_control.py:" in str(caught.value)
+
+
+@pytest.mark.parametrize("update", ["set", "add", "multiply", "divide", "maximum"])
+def test_updates_with_constants_differentiate_inside_a_scan(update):
+    """What is zero whatever comes in stays known to be zero when the step is split into values and tangents."""
+    places = np.array([0, 2, 0], np.int32)
+
+    def looped(x, c, loop):
+        return bg.sum(loop(lambda h, s: (getattr(h.at[places], update)(c * s), None), x, mx.array([0.5, 2.0]))[0] ** 2)
+
+    def unrolled(step, x, xs):
+        for i in range(2):
+            x, _ = step(x, xs[i])
+        return x, None
+
+    x = mx.array([1.0, 2.0, 3.0])
+    for argument in (0, 1):
+        got, want = (bg.grad(lambda x, c, f=f: looped(x, c, f), argument)(x, mx.array(1.5)) for f in (bg.scan, unrolled))
+        np.testing.assert_allclose(np.array(got), np.array(want), rtol=1e-5)
+    pulled = bg.vjp(lambda x: getattr(x.at[places], update)(1.5), x)[1](mx.ones(3))[0]
+    np.testing.assert_allclose(pulled, bg.grad(lambda x: bg.sum(getattr(x.at[places], update)(1.5)))(x), rtol=1e-6)

@@ -10,12 +10,15 @@ import pytest
 
 import burngraph.ir.ops  # noqa: F401  (fills OPS)
 from burngraph.ir.builder import Builder, infer_types
+from burngraph.ir.graph import Graph
 from burngraph.ir.interpret import ArrayValue, Evaluate, decomposed, evaluate, run
 from burngraph.ir.op import OPS, Refuses, operand_names
 from burngraph.ir.ops.composite import Composite
 from burngraph.ir.ops.precision import WideReference
 from burngraph.ir.ops.random import RandomBits
+from burngraph.passes.linearize import linearize
 from burngraph.passes.push_forward import push_forward
+from burngraph.passes.split_linear import split_linear
 from burngraph.passes.transpose import transpose
 from tests.samples import Sample, all_samples
 
@@ -98,9 +101,8 @@ def along(op: Any, arrays: list[Any]) -> list[int]:
     ]
 
 
-@every_sample
-def test_linearize(sample: Sample) -> None:
-    """The derivative along a random direction, all operands together and each alone, is the central difference in f64."""
+def differentiable(sample: Sample) -> tuple[list[Any], list[int], Graph]:
+    """Operands in f64, those that the derivative is taken along, and the graph of the op alone."""
     arrays, _ = values(sample, sample.types if sample.op.graphs() else sample.types64())
     moving = along(sample.op, arrays)
     if not moving or any(a is not None and a.dtype.kind not in "fiubc" for a in arrays):
@@ -109,8 +111,41 @@ def test_linearize(sample: Sample) -> None:
         pytest.skip("16-bit floats are too coarse for a difference")
     b = Builder("one_op")
     params = [None if a is None else b.param(ArrayValue(a).type) for a in arrays]
-    results = b.several(sample.op, *params)
-    graph = b.build(results)
+    return arrays, moving, b.build(b.several(sample.op, *params))
+
+
+@every_sample
+def test_reverse(sample: Sample) -> None:
+    """Along all operands together and each alone: what is kept of the values and the transpose of the rest give <y_bar, y_dot>.
+
+    Values and tangents are split as a scan splits its step, and `bg.vjp` its function.
+    """
+    arrays, moving, graph = differentiable(sample)
+    if sample.op.name == "while":
+        pytest.skip("it has no reverse derivative")
+    types, given = graph.result_types, [a for a in arrays if a is not None]
+    present = [i for i, a in enumerate(arrays) if a is not None]
+    rng = np.random.default_rng(2)
+    tolerance = 1e-4 if is_complex(arrays, types) or sample.op.graphs() else 1e-8
+    for chosen in dict.fromkeys([tuple(moving), *((i,) for i in moving)]):
+        dots = [direction(rng, arrays[i]) for i in chosen]
+        wrt = [present.index(i) for i in chosen]
+        forward = run(push_forward(graph, wrt), *given, *dots)[len(types) :]
+        parts = split_linear(linearize(graph, wrt), len(given), len(types))
+        reverse = transpose(parts.linear, range(parts.n_residuals, len(parts.linear.params)), range(len(parts.linear.results)))
+        bars = [direction(rng, y_dot).astype(y_dot.dtype) for y_dot in forward]
+        kept = run(parts.primal, *given)[len(types) :]
+        found = run(reverse, *kept, *bars)
+        left = sum(np.sum(np.real(bar * y_dot)) for bar, y_dot in zip(bars, forward, strict=True))
+        right = sum(np.sum(np.real(bar * dot)) for bar, dot in zip(found, dots, strict=True))
+        np.testing.assert_allclose(right, left, rtol=tolerance, atol=tolerance)
+
+
+@every_sample
+def test_linearize(sample: Sample) -> None:
+    """The derivative along a random direction, all operands together and each alone, is the central difference in f64."""
+    arrays, moving, graph = differentiable(sample)
+    results = graph.results
     present = [i for i, a in enumerate(arrays) if a is not None]
     rng = np.random.default_rng(2)
     h, tolerance = (1e-2, 1e-3) if is_complex(arrays, [r.type for r in results]) else (1e-6, 1e-5)

@@ -7,6 +7,7 @@ from burngraph.ir.builder import Builder, Rewriter, inline
 from burngraph.ir.graph import Graph, Node
 from burngraph.ir.op import Op, add_values, positions_read, zeros
 from burngraph.ir.ops.constant import Splat
+from burngraph.ir.split import is_zero
 from burngraph.ir.value import Emit, Value
 from burngraph.passes.linearize import linearize
 
@@ -108,7 +109,7 @@ def _keep_nonlinear(
             linear.update(node.results)
             left_over.append(node)
             continue
-        if _is_zero(node, zero):
+        if is_zero(node, zero):
             zero.update(node.results)
         # What is only waited for may be linear, and is not there any more when time runs backwards.
         operands = tuple(None if value is None else now[value] for value in node.operands if value not in linear)
@@ -121,15 +122,6 @@ def _keep_nonlinear(
 def _linear_operands(op: Op, operands: Sequence[Value | None], linear: set[Value]) -> list[int]:
     """The positions of the operands that `op` reads and that are in `linear`."""
     return [i for i in positions_read(op, len(operands)) if operands[i] in linear]
-
-
-def _is_zero(node: Node, zero: set[Value]) -> bool:
-    if isinstance(node.op, Splat):
-        return node.op.value == 0
-    if zero.isdisjoint(node.values_read):
-        return False
-    groups = node.op.linear_positions(len(node.operands))
-    return any(all(node.operands[i] is None or node.operands[i] in zero for i in group) for group in groups)
 
 
 def _transpose_node(
