@@ -115,6 +115,7 @@ class Op:
     constant_in      inexact operands whose derivative is zero almost everywhere and is taken as zero
     locally_constant the whole op has derivative zero almost everywhere (floor, comparisons, argmax)
     order_only       operands that are waited for and not read
+    is_remark        the result is the first operand; only checks of indices look at the op, and it is dropped after them
 
     An op with nested graphs may need to differentiate them, which takes the walks of `passes`. They are handed to it:
 
@@ -135,6 +136,7 @@ class Op:
     constant_in: ClassVar[tuple[str, ...]] = ()
     locally_constant: ClassVar[bool] = False
     order_only: ClassVar[tuple[str, ...]] = ()
+    is_remark: ClassVar[bool] = False
 
     # Aspects are looked up on the class; Op states only their signatures. `_missing` is how `register` knows.
     infer: Any

@@ -11,8 +11,6 @@ from burngraph.ir.ops.call import Call
 from burngraph.ir.ops.constant import MAX_CONSTANT_SIZE, Constant, Source, Splat, Weight
 from burngraph.ir.ops.custom import StopGradient
 from burngraph.ir.ops.elementwise import Add, Div, Elementwise, Mul, Sub
-from burngraph.ir.ops.loss import ClassNumbers
-from burngraph.ir.ops.used_where import UsedWhere
 from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value
 
@@ -54,7 +52,7 @@ def fold_constants(graph: Graph) -> Graph:
         %2 = splat(value=3.0)
         %3 = mul(%1, %2)                 %3 = splat(value=6.0)
 
-    Also drops x*1, x/1 and x-0, which are exact for every x (nan, inf and -0 included), and class_numbers and used_where.
+    Also drops x*1, x/1 and x-0, which are exact for every x (nan, inf and -0 included), and remarks.
     """
     rewriter = Rewriter(graph)
     known: dict[Value, Op] = {}
@@ -84,7 +82,7 @@ _RIGHT_IDENTITY: dict[type[Op], float] = {Mul: 1.0, Div: 1.0, Sub: 0.0}
 
 def _identity_operand(op: Op, operands: list[Op | None]) -> int | None:
     """The operand that `op` returns unchanged, as it always does or as another one is its identity element."""
-    if isinstance(op, ClassNumbers | UsedWhere):  # checks have been made of it
+    if op.is_remark:
         return 0
     if type(op) in _RIGHT_IDENTITY and _is_splat(operands[1], _RIGHT_IDENTITY[type(op)]):
         return 0

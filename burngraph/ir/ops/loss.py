@@ -33,6 +33,7 @@ class ClassNumbers(Composite):
     name = "class_numbers"
     operands = ("targets",)
     locally_constant = True
+    is_remark = True
     n_classes: int
     axis: int
 

@@ -42,6 +42,7 @@ class UsedWhere(Composite):
     operands = ("indices", "mask")
     order_only = ("mask",)
     locally_constant = True
+    is_remark = True
     of: str
     operand: str
     axes: tuple[int, ...]
