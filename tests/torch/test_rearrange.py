@@ -19,8 +19,8 @@ SAME = {
             lambda x, p=pads, m=mode: F.pad(x[None], p, m),
         )
         for mode in ("constant", "reflect", "replicate", "circular")
-        for pads in ((1, 2), (2, 0, 1, 3), (-1, 2), (0, -2, 1, -1))
-        if mode == "constant" or len(pads) == 4
+        for pads in ((1, 2), (2, 0, 1, 3), (-1, 2), (0, -2, 1, -1), (-5, 4, 0, 0), (0, 0, -4, 3))
+        if mode == "constant" or (len(pads) == 4 and (mode != "circular" or min(pads) > -3))
     },
     "pad value": (lambda x: bg.pad(x, (1, 2, 3, 4, 5, 6), "constant", 3.0), lambda x: F.pad(x, (1, 2, 3, 4, 5, 6), value=3.0)),
     "pad nothing": (lambda x: bg.pad(x, ()), lambda x: F.pad(x, ())),

@@ -33,18 +33,20 @@ def pad(x: Any, pad: int | Sequence[Any], mode: str = "constant", value: Any = N
     """
     x = tensor(x)
     pairs = _pairs(pad, type_of(x))
-    if any(low < 0 or high < 0 for low, high in pairs):
-        x, pairs = _cropped(x, pairs)
-    type = type_of(x)
+    more, less = (tuple((max(s * low, 0), max(s * high, 0)) for low, high in pairs) for s in (1, -1))
     if mode != "constant":
         if value is not None:
             raise located(InputError(f'pad: mode "{mode}" takes no value, and was given {value!r}'))
-        return pad_with_entries(x, pairs, mode)
-    if not any(low or high for low, high in pairs):
+        if NAMES.get(mode) == "circular":  # what is taken away does not come round
+            return pad_with_entries(_cropped(x, less), more, mode)
+        return _cropped(pad_with_entries(x, more, mode), less)
+    x = _cropped(x, less)
+    if not any(low or high for low, high in more):
         return x
+    type = type_of(x)
     value = 0 if value is None else value
     fill = astype(value, type.dtype) if is_tensor(value) else splat(value, TensorType(type.dtype, ()))
-    low, high = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
+    low, high = tuple(p[0] for p in more), tuple(p[1] for p in more)
     return apply(Pad(low, high, (0,) * type.rank), x, fill)
 
 
@@ -77,14 +79,14 @@ def _wrong(pad: Any, type: TensorType) -> BurngraphError:
     )
 
 
-def _cropped(x: Any, pairs: Pairs) -> tuple[Any, Pairs]:
-    """x without the entries that negative numbers take away, and what is left to add."""
+def _cropped(x: Any, pairs: Pairs) -> Any:
+    """x without `low` entries at the beginning and `high` at the end of each axis."""
     type = type_of(x)
-    start = [max(-low, 0) for low, _ in pairs]
-    stop = [dim - max(-high, 0) for dim, (_, high) in zip(type.shape, pairs, strict=True)]
+    start = [low for low, _ in pairs]
+    stop = [dim - high for dim, (_, high) in zip(type.shape, pairs, strict=True)]
     if any(a > b for a, b in zip(start, stop, strict=True)):
         raise located(ShapeError(f"pad: {pairs} takes away more entries than {type} has"))
-    return sliced(x, start, stop, [1] * type.rank), tuple((max(low, 0), max(high, 0)) for low, high in pairs)
+    return sliced(x, start, stop, [1] * type.rank)
 
 
 def pad_with_entries(x: Any, pairs: Pairs, mode: str) -> Any:
