@@ -141,7 +141,13 @@ class LayoutCut:
             if sides is not None:
                 self._keep_if_better(roots, Move(self, sides).solve(roots))
                 return sum(self._cost(root, self.choice) for root in roots)
-        families = self._families(component)
+        bound = sum(self._forced(root) for root in roots)
+        if sum(self._cost(root, self.choice) for root in roots) > bound:  # as often nothing can be gained, in attention say
+            self._expand(self._families(component))
+        return bound
+
+    def _expand(self, families: list[Family]) -> None:
+        """Expansion moves until none helps."""
         for _ in range(MAX_SWEEPS):
             improved = False
             for family in families:
@@ -151,7 +157,6 @@ class LayoutCut:
                     improved |= self._keep_if_better(nearby, Move(self, sides).solve(nearby))
             if not improved:
                 break
-        return sum(self._forced(root) for root in roots)
 
     def _roots_of(self, component: Iterable[int]) -> list[Root]:
         return list(dict.fromkeys(root for index in component for root in self.touching[index]))
