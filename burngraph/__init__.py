@@ -1,11 +1,13 @@
 """burngraph: take NCHW model code as it is, give back the fastest MLX program that is checked to mean the same."""
 
 from math import e, inf, nan, pi
+from typing import NoReturn
 
 from burngraph import errors
 from burngraph.compile import compile, load
 from burngraph.frontend import burn, fft, linalg
 from burngraph.frontend.custom import checkpoint, custom_jvp, custom_vjp, stop_gradient
+from burngraph.frontend.other_names import no_function
 from burngraph.frontend.public import *  # noqa: F403  (its __all__ is the public list of functions)
 from burngraph.frontend.public import __all__ as _functions
 from burngraph.frontend.trace import TensorSpec, apply, apply_several, trace
@@ -95,3 +97,7 @@ __all__ = [
     "vmap",
     *_functions,
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise no_function(__name__, name, __all__)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from burngraph.errors import DTypeError, InputError, ShapeError
 from burngraph.frontend.arguments import FlatCall, matching_leaves
 from burngraph.frontend.recording import active_trace, apply, apply_several, evaluator, located, type_of
@@ -101,7 +103,7 @@ def value_and_grad(
     """
     names = (argnames,) if isinstance(argnames, str) else tuple(argnames)
     positions = (0,) if argnums is None and not names else () if argnums is None else argnums
-    numbers = (positions,) if isinstance(positions, int) else tuple(positions)
+    numbers = (int(positions),) if isinstance(positions, int | np.integer) else tuple(map(int, positions))
     single = len(numbers) == 1
     if len(set(numbers)) < len(numbers) or len(set(names)) < len(names):
         raise InputError(f"value_and_grad: argnums {numbers} and argnames {names} name an argument more than once")

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from burngraph.errors import BurngraphError, DTypeError, InputError, RefusedError, ShapeError
 from burngraph.frontend.arguments import FlatCall
 from burngraph.frontend.recording import located
@@ -97,7 +99,7 @@ def _out_axes(graph: Graph, tree: TreeDef, out_axes: Any) -> list[Axis]:
 
 def _spread(what: str, prefix: Any, tree: TreeDef) -> list[Axis]:
     """One axis per leaf of `tree` from a prefix of it: an int or None stands for all leaves below."""
-    if prefix is None or (isinstance(prefix, int) and not isinstance(prefix, bool)):
+    if prefix is None or (isinstance(prefix, int | np.integer) and not isinstance(prefix, bool)):
         return [prefix] * tree.n_leaves
     items: list[Any] | None = None
     if tree.kind == "dict" and isinstance(prefix, dict) and set(prefix) == set(tree.keys):
@@ -172,7 +174,8 @@ def hessian(fn: Callable[..., Any], argnums: int | Sequence[int] = 0, *, holomor
 def _jacobian(
     name: str, walk: Callable[..., Graph], fn: Callable[..., Any], argnums: int | Sequence[int], holomorphic: bool
 ) -> Callable[..., Any]:
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    is_single = isinstance(argnums, int | np.integer)
+    numbers = (int(argnums),) if is_single else tuple(map(int, argnums))
     if len(set(numbers)) < len(numbers):
         raise InputError(f"{name}: argnums {numbers} name an argument more than once")
 
@@ -197,7 +200,7 @@ def _jacobian(
         rows: list[Any] = []
         for result in traced.graph.result_types:
             trees = [unflatten(traced.in_trees[i], [entry(result, p) for p in traced.positions[i]]) for i in numbers]
-            rows.append(trees[0] if isinstance(argnums, int) else tuple(trees))
+            rows.append(trees[0] if is_single else tuple(trees))
         return unflatten(traced.out_tree, rows)
 
     return wrapped

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -80,6 +81,8 @@ def _module(place: str, name: str) -> ModuleType:
         if spec is None or spec.loader is None:
             raise InputError(f"no file {place}")
         module = importlib.util.module_from_spec(spec)
+        if str(path.resolve().parent) not in sys.path:
+            sys.path.insert(0, str(path.resolve().parent))  # it may import its neighbours, as where Python runs it
         spec.loader.exec_module(module)
         return module
     try:

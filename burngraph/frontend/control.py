@@ -149,7 +149,8 @@ def fori_loop(lower: Any, upper: Any, body_fn: Callable[[Any, Any], Any], init: 
             type_ = type_of(bound)
             if type_.shape != ():
                 raise located(ShapeError(f"fori_loop: a bound is {type_}, must be a scalar"))
-        if not (type_.dtype.is_integer if is_tensor(bound) else isinstance(bound, int) and not isinstance(bound, bool)):
+        is_number = isinstance(bound, int | np.integer) and not isinstance(bound, bool)
+        if not (type_.dtype.is_integer if is_tensor(bound) else is_number):
             raise located(DTypeError(f"fori_loop: a bound is {bound!r}, must be an integer"))
     if not is_tensor(lower) and not is_tensor(upper):
         steps = max(upper - lower, 0)
@@ -220,7 +221,7 @@ def _length(xs: Sequence[Any], paths: Sequence[str], length: int | None) -> int:
         raise located(ShapeError("scan: arrays in xs differ in length along axis 0", *found))
     if not xs and length is None:
         raise located(InputError("scan: the number of steps is not given", "pass xs with arrays, or length"))
-    if length is not None and (isinstance(length, bool) or not isinstance(length, int) or length < 0):
+    if length is not None and (isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 0):
         raise located(InputError(f"scan: length is {length!r}, must be an int, not negative"))
     if length is not None and lengths and lengths != {length}:
         raise located(ShapeError(f"scan: length is {length}, but the arrays in xs have another", *found))

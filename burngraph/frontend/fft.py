@@ -23,6 +23,7 @@ from burngraph.frontend.functional.shape import (
     concat,
     normal_axes,
     normal_axis,
+    shape_tuple,
     sliced,
     tensor,
 )
@@ -196,7 +197,7 @@ def _axes_and_sizes(
     found = [normal_axis(name, axis, rank) for axis in axes]
     if not found or len(set(found)) != len(found):
         raise located(ShapeError(f"{name}: axes {tuple(axes)} must name at least one axis, and none twice", f"x: {type_of(x)}"))
-    sizes = [None] * len(found) if s is None else list(s)
+    sizes: list[int | None] = [None] * len(found) if s is None else [n if n is None else shape_tuple(n)[0] for n in s]
     for axis, n in zip(found, sizes, strict=True):
         if (n is not None and n < 1) or (n is None and type_of(x).shape[axis] == 0):
             raise located(ShapeError(f"{name}: axis {axis} has no entry to transform", f"x: {type_of(x)}", f"n: {n}"))

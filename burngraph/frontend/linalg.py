@@ -3,13 +3,13 @@
 Factorisations (cholesky, qr, svd, eigh) and what rests on them (inv, solve, det) are not here: MLX has them on the CPU only.
 """
 
+import operator
 from typing import Any, NoReturn
 
 from burngraph.errors import InputError, ShapeError
 from burngraph.frontend.functional.contraction import cross, outer, vecdot, vector_norm
 from burngraph.frontend.functional.creation import eye
 from burngraph.frontend.functional.elementwise import abs as magnitude
-from burngraph.frontend.functional.elementwise import sqrt, square
 from burngraph.frontend.functional.rearrange import diagonal
 from burngraph.frontend.functional.reduction import matmul, max, min, sum, tensordot
 from burngraph.frontend.functional.shape import astype, broadcast_to, matrix_transpose, tensor
@@ -67,7 +67,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: float | str = "fro") 
     if type_of(x).rank < 2:
         raise located(ShapeError(f"matrix_norm: {type_of(x)} has no last two axes"))
     if ord == "fro":
-        return sqrt(sum(square(magnitude(x)), axis=(-2, -1), keepdims=keepdims))
+        return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     if isinstance(ord, str) or abs(ord) not in (1, float("inf")):
         raise located(InputError(f"matrix_norm: ord {ord!r} needs singular values", "orders: 'fro', 1, -1, inf, -inf"))
     summed = -2 if abs(ord) == 1 else -1
@@ -85,6 +85,7 @@ def matrix_power(x: Any, n: int, /) -> Any:
     type = type_of(x)
     if type.rank < 2 or type.shape[-1] != type.shape[-2]:
         raise located(ShapeError(f"matrix_power: {type} is not square in its last two axes"))
+    n = operator.index(n)  # a number without end would never be halved to 0
     if n < 0:
         raise located(InputError(f"matrix_power: n is {n}", "a negative power needs the inverse, which is not here"))
     if n == 0:

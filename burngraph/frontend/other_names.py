@@ -1,9 +1,10 @@
 """What PyTorch's and NumPy's methods are called here, for the error of a traced value that has no such attribute."""
 
+import difflib
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from burngraph.errors import NoAttributeError, TraceError
@@ -12,6 +13,21 @@ from burngraph.frontend.recording import TracedValue, located
 # Method -> what to write for it, of a traced value x. A function of the method's own name needs no entry.
 SPELLED = {
     "H": "bg.conj(bg.matrix_transpose(x))",
+    "cat": "bg.concat(arrays, axis)",
+    "hstack": "bg.concat(arrays, axis=1)",
+    "vstack": "bg.concat(arrays, axis=0)",
+    "randn": "bg.normal(key, shape)",
+    "rand": "bg.uniform(key, shape)",
+    "tensor": "bg.asarray(x)",
+    "as_tensor": "bg.asarray(x)",
+    "normalize": "x / bg.linalg.vector_norm(x, axis=axis, keepdims=True)",
+    "no_grad": "nothing: derivatives are taken where bg.grad asks for them; bg.stop_gradient(x) holds one back",
+    "randn_like": "bg.normal(key, x.shape)",
+    "addcmul": "x + value * a * b",
+    "quantile": "bg.sort(x), and the entries between which it lies",
+    "view_as_complex": "bg.complex(x[..., 0], x[..., 1])",
+    "view_as_real": "bg.stack([bg.real(x), bg.imag(x)], -1)",
+    "polar": "bg.complex(r * bg.cos(angle), r * bg.sin(angle))",
     "absolute": "bg.abs(x)",
     "addmm": "bg.add(x, bg.matmul(a, b))",
     "adjoint": "bg.conj(bg.matrix_transpose(x))",
@@ -153,6 +169,17 @@ def spelling(name: str) -> str | None:
         plain = spelling(name[:-1])
         return None if plain is None else f"{plain}, and bind the result: nothing is written in place"
     return None
+
+
+def no_function(module: str, name: str, known: Iterable[str]) -> AttributeError:
+    """The error for bg.name, where there is none: what it is called here, or the names that look like it."""
+    error = AttributeError(f"module {module!r} has no attribute {name!r}")
+    if name.startswith("_"):
+        return error
+    if name in SPELLED:
+        return AttributeError(f"{error}\n  write {SPELLED[name]}")
+    close = difflib.get_close_matches(name, list(known), 3, 0.8)
+    return AttributeError(f"{error}\n  there is {', '.join(f'bg.{each}' for each in close)}") if close else error
 
 
 def no_attribute(x: TracedValue, name: str) -> AttributeError:

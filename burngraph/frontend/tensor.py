@@ -131,6 +131,10 @@ class Tracer(TracedValue):
 
     def transpose(self, *axes: Any) -> Any:
         """permute_dims by `axes`, given singly or as one sequence; all axes reversed if there are none."""
+        if len(axes) == 2 and len(self.shape) > 2 and all(isinstance(axis, int) for axis in axes):
+            a, b = axes
+            what = f"transpose: a method of {self.type}, as of an mx.array, takes all {len(self.shape)} axes"
+            raise located(ShapeError(what, f"write x.swapaxes({a}, {b}), or bg.transpose(x, {a}, {b}), which is torch's"))
         return movement.transpose(self, _one_sequence(axes) if axes else None)
 
     def reshape(self, *shape: Any) -> Any:
@@ -180,7 +184,7 @@ class Tracer(TracedValue):
         Raises   ShapeError   the axis does not divide
         """
         parts = splitting.tensor_split(self, indices_or_sections, axis)
-        if isinstance(indices_or_sections, int) and len({part.shape for part in parts}) > 1:
+        if isinstance(indices_or_sections, splitting.Integer) and len({part.shape for part in parts}) > 1:
             raise located(ShapeError(f"split: axis {axis} of {self.type} does not divide into {len(parts)} equal parts"))
         return parts
 

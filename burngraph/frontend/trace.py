@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from burngraph.errors import BurngraphError, TraceError
+from burngraph.errors import BurngraphError, InputError, TraceError
 from burngraph.frontend.foreign import is_library, raising_expression, refusal
 from burngraph.frontend.functional.shape import splat
 from burngraph.frontend.other_names import explained_call
@@ -218,6 +218,9 @@ def trace(fn: Callable[..., Any], *examples: Any, name: str | None = None) -> Gr
 
     Raises     TraceError   the function uses values of its arrays, or closes over values of an outer trace
     """
+    if not callable(fn):
+        what = f"trace records a function as a graph, and was given {fn!r:.60}"
+        raise located(InputError(what, "the sum of a diagonal is bg.linalg.trace"))
     specs: list[TensorType] = []
     names: list[str] = []
     arguments: list[tuple[list[Any], TreeDef]] = []

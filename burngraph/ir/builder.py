@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from burngraph.errors import BurngraphError, ShapeError
 from burngraph.ir.graph import Graph, Node, ParamKind, Source
-from burngraph.ir.op import Op, check_operand_count
+from burngraph.ir.op import Op, attribute_names, check_operand_count
 from burngraph.ir.types import TensorType
 from burngraph.ir.value import Emit, Value
 
@@ -21,6 +23,7 @@ def infer_types(op: Op, operand_types: Sequence[TensorType | None]) -> tuple[Ten
     if known is not None and known[0] == given:
         return known[1]  # type: ignore[no-any-return]
     check_operand_count(op, given)
+    _plain_integers(op)
     inferred = op.infer(*given)
     types: tuple[TensorType, ...] = inferred if isinstance(inferred, tuple) else (inferred,)
     for type in types:
@@ -28,6 +31,16 @@ def infer_types(op: Op, operand_types: Sequence[TensorType | None]) -> tuple[Ten
             raise ShapeError(f"{op.name}: a result would be {type}, and dims are 0 to {GREATEST_DIM}", *map(str, given))
     object.__setattr__(op, "_inferred", (given, types))
     return types
+
+
+def _plain_integers(op: Op) -> None:
+    """NumPy's integers among the attributes become Python's, which text and emitted source are made of."""
+    for name in attribute_names(type(op)):
+        value = getattr(op, name)
+        if isinstance(value, np.integer):
+            object.__setattr__(op, name, int(value))
+        elif isinstance(value, tuple) and any(isinstance(item, np.integer) for item in value):
+            object.__setattr__(op, name, tuple(int(item) if isinstance(item, np.integer) else item for item in value))
 
 
 class Builder(Emit):

@@ -7,17 +7,17 @@ from burngraph.ir.op import OPS, Op
 from burngraph.ir.ops.arithmetic import Add, Div, Maximum, Minimum, Mul, Pow, Sub
 from burngraph.ir.ops.compare import Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual, Select
 from burngraph.ir.ops.constant import Constant, Iota, Splat
-from burngraph.ir.ops.functions import Erf, Relu, Sign, Trunc
+from burngraph.ir.ops.functions import Cos, Erf, Exp, Relu, Sigmoid, Sign, Sin, Trunc
 from burngraph.ir.ops.logic import BitwiseNot
-from burngraph.ir.ops.special import Exp2, Fmod, Hypot, Nextafter, Signbit
+from burngraph.ir.ops.special import Exp2, Fmod, Hypot, Logaddexp, Nextafter, Signbit
 from burngraph.ir.types import U64
 from burngraph.lower_mlx.integer import bounds_of
 from burngraph.lower_mlx.table import enter_names, lowers, mlx_dtype
 
 SAME_NAME = (
-    "abs square sqrt rsqrt reciprocal exp expm1 log log1p sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh "
-    "arctanh erf sigmoid floor ceil round maximum minimum arctan2 logical_not logical_and logical_or bitwise_and "
-    "bitwise_or bitwise_xor log2 log10 erfinv logaddexp"
+    "abs square sqrt rsqrt reciprocal expm1 log log1p tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh erf "
+    "floor ceil round maximum minimum arctan2 logical_not logical_and logical_or bitwise_and bitwise_or bitwise_xor log2 "
+    "log10 erfinv"
 )
 RENAMED = {"neg": "negative", "is_nan": "isnan", "is_inf": "isinf", "logical_xor": "not_equal"}
 FOLDS_SCALARS = (
@@ -136,6 +136,44 @@ def lower_nextafter(mx: Any, op: Nextafter, x: Any, y: Any) -> Any:
     moved = mx.where(x == 0, least, moved)
     moved = mx.where(x == y, y, moved)
     return mx.where(mx.isnan(x) | mx.isnan(y), float("nan"), moved)
+
+
+# MLX computes exp, sin, cos, sigmoid and logaddexp of float64 in float32, the argument too: exp(100) is inf, and sin(1e6 + 0.1)
+# has one digit right. Its power, tan and log1p are those of C.
+
+
+@lowers(Exp)
+def lower_exp(mx: Any, op: Exp, x: Any) -> Any:
+    return mx.power(2.0, x * math.log2(math.e)) if x.dtype == mx.float64 else mx.exp(x)
+
+
+@lowers(Sin)
+def lower_sin(mx: Any, op: Sin, x: Any) -> Any:
+    if x.dtype != mx.float64:
+        return mx.sin(x)
+    t = mx.tan(x * 0.5)
+    return (t + t) / (1 + t * t)
+
+
+@lowers(Cos)
+def lower_cos(mx: Any, op: Cos, x: Any) -> Any:
+    if x.dtype != mx.float64:
+        return mx.cos(x)
+    t = mx.tan(x * 0.5)
+    return (1 - t) * (1 + t) / (1 + t * t)
+
+
+@lowers(Sigmoid)
+def lower_sigmoid(mx: Any, op: Sigmoid, x: Any) -> Any:
+    return 1 / (1 + mx.power(2.0, x * -math.log2(math.e))) if x.dtype == mx.float64 else mx.sigmoid(x)
+
+
+@lowers(Logaddexp)
+def lower_logaddexp(mx: Any, op: Logaddexp, x: Any, y: Any) -> Any:
+    if x.dtype != mx.float64:
+        return mx.logaddexp(x, y)
+    ratio = mx.power(2.0, mx.abs(x - y) * -math.log2(math.e))
+    return mx.maximum(x, y) + mx.log1p(mx.where(x == y, 1.0, ratio))  # inf - inf would be nan
 
 
 @lowers(Exp2)

@@ -80,6 +80,8 @@ def read_program(path: str | os.PathLike[str]) -> Stored:
         raise InputError(f"load: no file {place}")
     try:
         arrays, metadata = mx.load(str(place), return_metadata=True)
+        if "burngraph" not in metadata:
+            raise InputError(f"load: {place} holds arrays and no program", "make one with program.save(path)")
         header = json.loads(metadata["burngraph"])
         if header["format"] != FORMAT:
             raise InputError(f"load: {place} is {header['format']!r}", f"this version of burngraph reads {FORMAT!r}")

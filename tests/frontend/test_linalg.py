@@ -87,7 +87,7 @@ SAME = [
     ("norm 2", lambda x: bg.vector_norm(x, axis=1, keepdims=True), lambda x: np.linalg.norm(x, axis=1, keepdims=True), (2, 3)),
     *(
         (f"norm {p}", lambda x, p=p: bg.vector_norm(x, axis=0, ord=p), lambda x, p=p: np.linalg.norm(x, axis=0, ord=p), (5, 2))
-        for p in (0, 1, 3, 2.5, np.inf, -np.inf)
+        for p in (0, 1, 3, 2.5, 0.5, -1, np.inf, -np.inf)
     ),
     ("roll", lambda x: bg.roll(x, 5), lambda x: np.roll(x, 5), (2, 3)),
     ("roll axes", lambda x: bg.roll(x, (1, -4), axis=(0, -1)), lambda x: np.roll(x, (1, -4), (0, -1)), (2, 3)),
@@ -204,3 +204,16 @@ def test_variance_of_complex_numbers_is_of_their_distances():
 def test_positions_of_what_is_not_zero_have_no_fixed_shape():
     with pytest.raises(RefusedError, match=r"choose with bg\.where"):
         bg.nonzero(np.float32([0, 1]))
+
+
+@pytest.mark.parametrize("ord", [2, 3, 0.5, 1, np.inf])
+def test_where_a_norm_is_0_so_is_its_derivative(ord):
+    x = np.array([[0.0, 0.0], [3.0, 0.0]], "float32")
+    gradient = np.array(bg.compile(bg.grad(lambda x: bg.sum(bg.vector_norm(x, axis=1, ord=ord))))(x))
+    np.testing.assert_allclose(gradient, [[0, 0], [1, 0]], rtol=1e-6)
+
+
+def test_a_norm_of_16_bit_floats_is_added_up_in_f32():
+    x = np.full((4, 4), 300, "float16")  # whose squares are beyond f16
+    assert np.array(bg.compile(bg.linalg.matrix_norm)(x)) == np.array(bg.vector_norm(x)) == 1200
+    assert not np.array(bg.grad(lambda x: bg.linalg.matrix_norm(x))(np.zeros((2, 2), "float32"))).any()

@@ -31,6 +31,16 @@ REFUSED = {
     "is a stride": lambda: bg.max_unpool2d(X, np.zeros(X.shape, "int32"), 2, output_size=(14, 16)),
     'mode "reflect" has 5 entries for padding': lambda: bg.pad(X, (0, 0, 6, 0), mode="reflect"),
     "num_groups = 2 does not divide": lambda: bg.group_norm(X, 2),
+    "takes more than one value per channel": lambda: bg.batch_norm(X[:1, :, :1, :1], training=True),
+    "takes more than one position": lambda: bg.instance_norm(X[:, :, :1, :1]),
+    r"padding \(1, 1\) is over half of kernel_size \(1, 1\)": lambda: bg.max_pool2d(X, 1, padding=1, dilation=3),
+    r"output_size \(4, 12, 16\) is neither": lambda: bg.max_unpool2d(X, np.zeros(X.shape, "int32"), 2, output_size=(4, 12, 16)),
+    "longest an axis can be": lambda: bg.avg_pool2d(X, 2, 2**31),
+    r"a result would be f32\[2,3,6,3000000000\]": lambda: bg.zeros((2, 3, 6, 3_000_000_000)),
+    "num is -1": lambda: bg.linspace(0, 1, -1),
+    "no -1 axes to contract": lambda: bg.tensordot(X, X, -1),
+    "num_classes is 0": lambda: bg.one_hot(np.zeros(3, "int32"), 0),
+    "num = 2.5 must be an int": lambda: bg.random_split(bg.random_key(0), 2.5),
 }
 
 
@@ -53,6 +63,8 @@ def test_other_refusals():
     }.items():
         with pytest.raises(InputError, match=message):
             call()
+    with pytest.raises(DTypeError, match="one_hot: x is f32"):
+        bg.one_hot(draw(3), 4)
     with pytest.raises(DTypeError, match="indices are f32"):
         bg.embedding(draw(3), draw(4, 2))
 

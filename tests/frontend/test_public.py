@@ -184,6 +184,7 @@ BAD = {
     "linear: x must end": lambda x: bg.linear(x, bg.zeros((5, 3))),
     "concat: ": lambda x: bg.concat([x, x[:, :, :1]], 1),
     "does not divide": lambda x: x.split(5, 2),
+    "does not divide into 3 equal": lambda x: x.split(np.int64(3), 2),
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import burngraph as bg
-from burngraph.errors import ShapeError
+from burngraph.errors import InputError, ShapeError
 
 KEY = bg.random_key(7)
 N = 40_000
@@ -91,3 +91,36 @@ def test_one_key_per_example_under_vmap():
 def test_refusals(message, call):
     with pytest.raises(ShapeError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bfloat16", "float16"])
+def test_categorical_chooses_in_f32(dtype):
+    logits = np.random.default_rng(0).integers(-1, 2, 50)
+    of_f32, of_dtype = (bg.categorical(KEY, bg.astype(logits, d), shape=(N,)) for d in ("float32", dtype))
+    np.testing.assert_array_equal(np.array(of_dtype), np.array(of_f32))
+
+
+def test_truncated_normal_far_out():
+    for lower, upper, mean in ((3.0, 40.0, 3.2831), (-40.0, -3.0, -3.2831), (4.0, 6.0, 4.2255)):
+        values = drawn(lambda k, lower=lower, upper=upper: bg.truncated_normal(k, lower, upper, (N,)))
+        assert abs(values.mean() - mean) < 0.006
+        assert 3 <= np.abs(values).min() <= np.abs(values).max() < 5.5
+    with pytest.raises(InputError, match="more than 4"):
+        bg.truncated_normal(KEY, 6.0, 7.0)
+
+
+def test_numbers_that_no_distribution_has():
+    for refused in (
+        lambda: bg.bernoulli(KEY, 1.5),
+        lambda: bg.uniform(KEY, (), 1.0, 0.0),
+        lambda: bg.normal(KEY, (), 0.0, -1.0),
+        lambda: bg.exponential(KEY, (), math.nan),
+        lambda: bg.laplace(KEY, (), 0.0, -1.0),
+    ):
+        with pytest.raises(InputError, match="is not in"):
+            refused()
+
+
+def test_a_seed_of_numpy_inside_a_program():
+    key = np.array(bg.compile(lambda x: bg.random_key(np.int64(7)) + bg.astype(x, "uint32"))(np.zeros(2, "int32")))
+    np.testing.assert_array_equal(key, np.array(KEY))

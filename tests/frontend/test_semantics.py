@@ -150,3 +150,21 @@ def test_floor_divide_of_floats():
     (want,) = bg.run(bg.trace(bg.floor_divide, x, y), x, y)
     np.testing.assert_array_equal(want, [10.0, 3.0, -4.0, np.inf])
     np.testing.assert_array_equal(np.array(bg.compile(bg.floor_divide)(x, y)), want)
+
+
+WIDE = {
+    "exp": (np.exp, [-740.0, -50.0, -1e-3, 0.1, 100.0, 709.0]),
+    "sin": (np.sin, [1e6 + 0.1, 1e10 + 0.3, math.pi, -3.0, 1e-8, 1.7e308]),
+    "cos": (np.cos, [1e6 + 0.1, 1e10 + 0.3, -3.0, 1e-8, 1.7e308]),
+    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), [-700.0, -30.0, 0.3, 40.0]),
+    "logaddexp": (lambda x: np.logaddexp(x, 0.5), [-300.0, -30.0, 0.3, 0.5, 300.0]),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_f64_is_wide(name):
+    exact, entries = WIDE[name]
+    x = np.array([*entries, NAN, INF, -INF])
+    ours = (lambda x: bg.logaddexp(x, 0.5)) if name == "logaddexp" else getattr(bg, name)
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(np.array(bg.compile(ours)(x)), exact(x), rtol=1e-13)

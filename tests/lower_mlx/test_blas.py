@@ -22,6 +22,18 @@ np.testing.assert_allclose(np.array(bg.compile(lambda a: a @ a)(a)), a @ a, rtol
 print(blas.use_fast_blas())
 """
 
+NO_MAPS = """
+def no_maps(name):
+    raise FileNotFoundError("/proc/self/maps")
+blas._mapped = no_maps
+"""
+OTHER_BASE = """
+def moved(name, real=blas._mapped):
+    path, base, writable = real(name)
+    return path, base + 8, writable
+blas._mapped = moved
+"""
+
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
 @pytest.mark.parametrize("shapes", [((5, 7), (7, 3)), ((1, 300), (300, 1)), ((2, 65, 33), (33, 130))], ids=str)
@@ -58,8 +70,11 @@ def test_factorisations_still_work():
         ("blas._is_right = lambda: False", {}, "OpenBLAS gave wrong products"),
         ("blas._mapped = lambda name, real=blas._mapped: (*real(name)[:2], [])", {}, "read-only"),
         ("import sys; sys.modules['elftools'] = None", {}, r"pip install 'burngraph\[cpu\]'"),
+        (NO_MAPS, {}, "cannot be put in its place"),
+        (OTHER_BASE, {}, "holds other addresses than the linker's"),
+        ("blas.use_fast_blas(); blas._use_fast_blas.cache_clear()", {}, "name='OpenBLAS"),
     ],
-    ids=["as installed", "switched off", "wrong", "read-only", "absent"],
+    ids=["as installed", "switched off", "wrong", "read-only", "absent", "no /proc", "another address", "a second time"],
 )
 def test_what_is_said_and_that_products_are_right_anyway(before, variable, said, monkeypatch):
     for name, value in variable.items():

@@ -1,5 +1,6 @@
 """Programs: one evaluation per call, a cache by signature, values freed after their last use."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import mlx.core as mx
@@ -79,6 +80,25 @@ def test_verify_looks_at_the_emitted_program_too(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("burngraph.program.entry.lower", wrong)
     with pytest.raises(BurngraphError, match=r"the emitted program changed result 0\n  largest difference: 0.718"):
         compile(graph, verify=True)(np.ones((2,), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda i: i + mx.array([0, 1], mx.int32), "largest difference: 1"),  # a thousandth of it, which floats may be off by
+        (lambda i: i.astype(mx.int64), r"it was int32\[2\], now int64\[2\]"),
+        (lambda i: i[None], r"it was int32\[2\], now int32\[1, 2\]"),
+    ],
+    ids=["entry", "dtype", "shape"],
+)
+def test_verify_compares_integers_and_types_exactly(
+    wrong: Callable[[mx.array], mx.array], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = parse("graph @f(%i: i32[2]) -> i32[2] {\n  %0: i32[2] = add(%i, %i)\n  return %0\n}")
+    given = lambda *given: replace(lower(*given), run=lambda prepared, arrays: [wrong(arrays[0] * 2)])  # noqa: E731
+    monkeypatch.setattr("burngraph.program.entry.lower", given)
+    with pytest.raises(BurngraphError, match=r"the emitted program changed result 0\n  " + message):
+        compile(graph, verify=True)(np.array([1, 2000], np.int32))
 
 
 @pytest.mark.parametrize("dtype", [mx.float16, mx.bfloat16])

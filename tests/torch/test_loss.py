@@ -31,6 +31,7 @@ SIGNS, ROW_SIGNS = np.where(RNG.random((4, 5)) > 0.5, 1.0, -1.0).astype("float32
 W = unit(5)
 LOG_P = np.log(P / P.sum(1, keepdims=True))
 PROBABILITIES = P / P.sum(1, keepdims=True)
+EYE = np.eye(2, dtype="float32")
 COUNTS = RNG.integers(0, 5, (4, 5)).astype("float32")
 
 # name: (function, arrays that get a gradient, other arguments in order, keywords)
@@ -57,6 +58,11 @@ CASES = {
     "l1": ("l1_loss", (X, T), (), {}),
     "smooth l1": ("smooth_l1_loss", (X, T), (), {"beta": 0.7}),
     "smooth l1, beta 0": ("smooth_l1_loss", (X, T), (), {"beta": 0.0}),
+    # exactly on the margin, where torch's derivative is that of the sloping side, but in multi_margin_loss
+    "hinge on its margin": ("hinge_embedding_loss", (np.ones((4, 5), "float32"),), (SIGNS,), {}),
+    "ranking on its margin": ("margin_ranking_loss", (X, X), (SIGNS,), {}),
+    "triplet on its margin": ("triplet_margin_loss", (np.zeros((2, 2), "float32"), EYE, 2 * EYE), (), {"eps": 0.0}),
+    "multi margin on its margin": ("multi_margin_loss", (EYE,), (np.array([0, 1]),), {}),
     "huber": ("huber_loss", (X, T), (), {"delta": 0.7}),
     "kl": ("kl_div", (LOG_P,), (Q,), {}),
     "kl of logarithms": ("kl_div", (LOG_P, np.log(Q)), (), {"log_target": True}),
@@ -122,7 +128,7 @@ def test_batchmean():
     compare("kl_div", (LOG_P,), (Q,), {"reduction": "batchmean"})
 
 
-@pytest.mark.parametrize("options", [{}, {"p": 1.0}, {"p": 3.0, "keepdim": True}, {"p": float("inf")}])
+@pytest.mark.parametrize("options", [{}, {"p": 1.0}, {"p": 3.0, "keepdim": True}, {"p": float("inf")}, {"p": 0.5, "eps": 0.0}])
 def test_pairwise_distance(options):
     compare("pairwise_distance", (X, T), (), options)
 
@@ -137,3 +143,8 @@ def test_a_row_of_zeros_has_finite_gradients():
     for function in (bg.cosine_similarity, bg.pairwise_distance):
         gradient = bg.grad(lambda a, b, f=function: bg.sum(f(a, b)))(zero, zero)
         assert np.isfinite(np.array(gradient)).all()
+
+
+def test_triplet_margin_loss_needs_a_margin():
+    with pytest.raises(bg.errors.InputError, match="is not above 0"):
+        bg.triplet_margin_loss(X, X, X, margin=0.0)

@@ -72,6 +72,18 @@ def test_nearest_rounds_as_torch_does_at_every_ratio():
             np.testing.assert_array_equal(np.array(bg.interpolate(x, size)), want, err_msg=f"{n} to {size}")
 
 
+@pytest.mark.parametrize("factor", [1.1, 1.3, 1.048, 2.16, 2.4])
+def test_a_scale_factor_that_leaves_or_doubles_the_size(factor):
+    for x, modes in ((LINE, ["linear"]), (IMAGE, ["bilinear", "bicubic"]), (VOLUME, ["trilinear"])):
+        x = x[(..., *(slice(n) for n in (3, 2, 5)[: x.ndim - 2]))]
+        for mode in ("nearest", "nearest-exact", *modes):
+            for aligned in (None, True) if mode in modes else (None,):
+                options = {"scale_factor": factor, "mode": mode, "align_corners": aligned}
+                want = F.interpolate(torch.from_numpy(x), **options).numpy()
+                found = np.array(bg.interpolate(x, **options))
+                np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5, err_msg=f"{options} {x.shape}")
+
+
 SAMPLINGS = [
     (IMAGE, mode, padding, corners)
     for mode in ("bilinear", "nearest", "bicubic")

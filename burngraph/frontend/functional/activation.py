@@ -22,7 +22,7 @@ from burngraph.frontend.functional.elementwise import (
 from burngraph.frontend.functional.reduction import max, sum
 from burngraph.frontend.functional.shape import as_float, astype, computed_dtype, normal_axis, reshape, tensor
 from burngraph.frontend.functional.special import logaddexp
-from burngraph.frontend.functional.spelling import also_spelled
+from burngraph.frontend.functional.spelling import also_spelled, takes_inplace
 from burngraph.frontend.functional.splitting import tensor_split
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.activation import Gelu
@@ -68,6 +68,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return apply(Gelu(approximate), as_float(x))
 
 
+@takes_inplace
 def silu(x: Any) -> Any:
     """x * sigmoid(x)."""
     x = as_float(x)
@@ -79,12 +80,14 @@ def swiglu(gate: Any, x: Any) -> Any:
     return multiply(silu(gate), x)
 
 
+@takes_inplace
 def mish(x: Any) -> Any:
     """x * tanh(softplus(x))."""
     x = as_float(x)
     return multiply(x, tanh(softplus(x)))
 
 
+@takes_inplace
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """x where it is positive, else x * negative_slope, which is also the derivative at 0."""
     x = as_float(x)
@@ -114,6 +117,7 @@ def with_channel_slope(x: Any, weight: Any) -> tuple[Any, Any]:
     return x, slope
 
 
+@takes_inplace
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x where it is positive, else alpha * (exp(x) - 1)."""
     x = as_float(x)
@@ -121,11 +125,13 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return where(greater(x, 0), x, multiply(expm1(minimum(x, 0.0)), alpha))
 
 
+@takes_inplace
 def selu(x: Any) -> Any:
     """elu with the alpha, times the scale, that keep mean 0 and variance 1."""
     return multiply(elu(x, SELU_ALPHA), SELU_SCALE)
 
 
+@takes_inplace
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """x where it is positive, else alpha * (exp(x / alpha) - 1).
 
@@ -137,6 +143,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     return where(greater(x, 0), x, multiply(expm1(divide(minimum(x, 0.0), alpha)), alpha))
 
 
+@takes_inplace
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """x limited to min_val ... max_val. The derivative on the bounds is 0, as in torch (that of clip is 1).
 
@@ -147,16 +154,19 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     return minimum(max_val, maximum(min_val, as_float(x)))  # a tie goes to the first operand
 
 
+@takes_inplace
 def relu6(x: Any) -> Any:
     """x limited to 0 ... 6; the derivative at 0 and 6 is 0."""
     return hardtanh(x, 0.0, 6.0)
 
 
+@takes_inplace
 def hardsigmoid(x: Any) -> Any:
     """relu6(x + 3) / 6."""
     return divide(relu6(add(as_float(x), 3)), 6.0)
 
 
+@takes_inplace
 def hardswish(x: Any) -> Any:
     """x * relu6(x + 3) / 6."""
     x = as_float(x)
@@ -222,6 +232,7 @@ def shrink(x: Any, lambd: float = 0.5, bias: float = 0.5) -> Any:
     return where(inside, 0.0, moved)
 
 
+@takes_inplace
 def threshold(x: Any, threshold: float, value: float) -> Any:
     """x where it is over `threshold`, else `value`; nan stays."""
     x = tensor(x)

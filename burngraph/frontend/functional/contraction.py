@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from burngraph.errors import InputError, ShapeError
-from burngraph.frontend.functional.comparison import not_equal
+from burngraph.frontend.functional.comparison import equal, not_equal, where
 from burngraph.frontend.functional.elementwise import abs as magnitude
 from burngraph.frontend.functional.elementwise import divide, multiply, pow, sqrt, square, subtract
 from burngraph.frontend.functional.fourier import conj
@@ -235,7 +235,7 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 def vector_norm(x: Any, /, *, axis: Axes = None, keepdims: bool = False, ord: float = 2) -> Any:
     """(sum |x|^ord)^(1/ord) along `axis`, all axes if None; ord inf and -inf are the extremes, 0 counts nonzeros.
 
-    The derivative of the 2-norm at 0 is nan, as it has none there.
+    Where the norm is 0, so is its derivative, as torch's.
     """
     x = tensor(x)
     axes = normal_axes("vector_norm", axis, type_of(x).rank)
@@ -246,7 +246,7 @@ def vector_norm(x: Any, /, *, axis: Axes = None, keepdims: bool = False, ord: fl
 
 def _norm(x: Any, axes: tuple[int, ...], keepdims: bool, ord: float) -> Any:
     if ord == 2 and type_of(x).dtype.kind != "complex":
-        return sqrt(sum(square(x), axis=axes, keepdims=keepdims))
+        return root(sum(square(x), axis=axes, keepdims=keepdims), 2)
     size = magnitude(x)
     if ord in (math.inf, -math.inf):
         return (max if ord > 0 else min)(size, axis=axes, keepdims=keepdims)
@@ -254,4 +254,21 @@ def _norm(x: Any, axes: tuple[int, ...], keepdims: bool, ord: float) -> Any:
         return sum(astype(not_equal(size, 0), type_of(size).dtype), axis=axes, keepdims=keepdims)
     if ord == 1:
         return sum(size, axis=axes, keepdims=keepdims)
-    return pow(sum(pow(size, float(ord)), axis=axes, keepdims=keepdims), divide(1.0, float(ord)))
+    if ord < 0:
+        return pow(sum(pow(size, float(ord)), axis=axes, keepdims=keepdims), divide(1.0, float(ord)))
+    return root(sum(powers(size, ord), axis=axes, keepdims=keepdims), ord)
+
+
+def powers(size: Any, order: float) -> Any:
+    """size ** order, of sizes >= 0 and an order > 0; where an order below 1 has an infinite derivative, at 0, it is 0."""
+    if order >= 1:
+        return square(size) if order == 2 else pow(size, float(order))
+    is_zero = equal(size, 0)
+    return where(is_zero, size, pow(where(is_zero, 1.0, size), float(order)))
+
+
+def root(x: Any, order: float) -> Any:
+    """x ** (1 / order); where x is 0 the derivative is 0, not infinite."""
+    is_zero = equal(x, 0)
+    safe = where(is_zero, 1.0, x)
+    return where(is_zero, x, sqrt(safe) if order == 2 else pow(safe, 1 / order))

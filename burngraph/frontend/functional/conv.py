@@ -1,5 +1,6 @@
 """Convolutions and transposed convolutions, [N, C, *spatial], with torch.nn.functional's names and arguments."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from burngraph.errors import ShapeError
 from burngraph.frontend.functional.elementwise import add
 from burngraph.frontend.functional.shape import astype, computed_dtype, permute_dims, reshape, tensor
 from burngraph.frontend.recording import apply, located, type_of
+from burngraph.ir.builder import GREATEST_DIM
 from burngraph.ir.ops.conv import Conv
 from burngraph.ir.permutation import inverse
 from burngraph.ir.promotion import at_least_float
@@ -37,6 +39,8 @@ def per_axis(function: str, name: str, value: Ints, n: int, least: int = 1) -> t
         raise located(ShapeError(f"{function}: {name} = {value} must be an int or {n} of them"))
     if any(v < least for v in values):
         raise located(ShapeError(f"{function}: {name} = {value} must be at least {least}"))
+    if any(v > GREATEST_DIM for v in values):
+        raise located(ShapeError(f"{function}: {name} = {value} is over {GREATEST_DIM}, the longest an axis can be"))
     return tuple(map(int, values))
 
 
@@ -145,7 +149,7 @@ def _conv(name: str, n: int, x: Any, weight: Any, bias: Any, stride: Ints, paddi
     x, weight, bias = floats(x, weight, bias)
     x, is_single = _with_batch(x, n)
     a, w = type_of(x), type_of(weight)
-    given = (f"x: {a}", f"weight: {w}", f"groups: {groups}")
+    groups, given = operator.index(groups), (f"x: {a}", f"weight: {w}", f"groups: {groups}")
     if a.rank != n + 2 or w.rank != n + 2:
         raise located(ShapeError(f"{name}: x and weight must have rank {n + 2}", *given))
     if groups < 1 or a.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
@@ -164,7 +168,7 @@ def _conv_transpose(
     x, weight, bias = floats(x, weight, bias)
     x, is_single = _with_batch(x, n)
     a, w = type_of(x), type_of(weight)
-    given = (f"x: {a}", f"weight: {w}", f"groups: {groups}")
+    groups, given = operator.index(groups), (f"x: {a}", f"weight: {w}", f"groups: {groups}")
     if a.rank != n + 2 or w.rank != n + 2:
         raise located(ShapeError(f"{name}: x and weight must have rank {n + 2}", *given))
     if groups < 1 or a.shape[1] != w.shape[0] or w.shape[0] % groups:

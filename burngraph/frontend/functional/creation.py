@@ -134,9 +134,15 @@ def one_hot(x: Any, num_classes: int, dtype: Any = F32) -> Any:
     """1 where the last, new axis counts to the entry of `x`, else 0.
 
     A class out of range, also a negative one, gives zeros by definition: checks=True raises nothing.
+    Raises   DTypeError   x is not integers;   ShapeError   num_classes is below 1
     """
     x = tensor(x)
-    if type_of(x).dtype.is_integer and not holds(type_of(x).dtype, num_classes - 1):
+    (num_classes,) = shape_tuple(num_classes)
+    if num_classes < 1:
+        raise located(ShapeError(f"one_hot: num_classes is {num_classes}"))
+    if not type_of(x).dtype.is_integer:
+        raise located(DTypeError(f"one_hot: x is {type_of(x)}, not integers"))
+    if not holds(type_of(x).dtype, num_classes - 1):
         x = astype(x, I32)  # counting would wrap around
     classes = apply(Iota(0, TensorType(type_of(x).dtype, (num_classes,))))
     return astype(equal(expand_dims(x, -1), classes), dtype)

@@ -33,7 +33,7 @@ def _accumulated(
     x = astype(x, accumulator(type_of(x).dtype) if dtype is None else dtype)
     if type_of(x).dtype is BOOL:
         raise located(DTypeError(f"{function}: dtype = bool holds no sum or product", "leave dtype out, or give a number's"))
-    result = apply(op(at, reverse), x)
+    result = apply(op(at, bool(reverse)), x)
     if not include_initial:
         return result
     shape = type_of(x).shape
@@ -70,6 +70,7 @@ def _extremum(function: str, op: Any, x: Any, axis: int | None, reverse: bool) -
     at = _axis(function, x, axis)
     if type_of(x).dtype is BOOL:
         raise located(DTypeError(f"{function}: x is {type_of(x)}, takes numbers", "cast with .astype(...)"))
+    reverse = bool(reverse)
     values = apply(op(at, reverse), x)
     counts = TensorType(I32, type_of(x).shape)
     is_met = logical_or(equal(x, values), isnan(x)) if type_of(x).dtype.is_inexact else equal(x, values)
@@ -103,7 +104,7 @@ def logcumsumexp(x: Any, axis: int | None = None, reverse: bool = False) -> Any:
     Raises   ShapeError   no axis, and the rank is not 1
     """
     x = as_float(x)
-    return apply(Logcumsumexp(_axis("logcumsumexp", x, axis), reverse), x)
+    return apply(Logcumsumexp(_axis("logcumsumexp", x, axis), bool(reverse)), x)
 
 
 cumsum, cumprod = (also_spelled(dim="axis")(fn) for fn in (cumulative_sum, cumulative_prod))  # torch's and MLX's names

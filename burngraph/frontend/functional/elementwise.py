@@ -8,6 +8,7 @@ import numpy as np
 
 from burngraph.errors import DTypeError
 from burngraph.frontend.functional.shape import as_float, as_operand, as_type, broadcast_shape, computed_dtype, tensor
+from burngraph.frontend.functional.spelling import takes_inplace
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.op import Op
 from burngraph.ir.ops import compare, elementwise
@@ -319,6 +320,7 @@ def sigmoid(x: Any) -> Any:
     return _of_float(elementwise.Sigmoid(), x)
 
 
+@takes_inplace
 def relu(x: Any) -> Any:
     """x where it is positive, else 0; nan stays. Its derivative at 0 is 0."""
     return _same(elementwise.Relu(), x)

@@ -11,6 +11,7 @@ from burngraph.frontend.functional.indexing import take
 from burngraph.frontend.functional.random import uniform
 from burngraph.frontend.functional.reduction import tensordot
 from burngraph.frontend.functional.shape import broadcast_to, expand_dims, normal_axis, tensor
+from burngraph.frontend.functional.spelling import takes_inplace
 from burngraph.frontend.recording import located, type_of
 from burngraph.ir.promotion import holds
 
@@ -32,6 +33,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return y if bias is None else add(y, bias)
 
 
+@takes_inplace
 def dropout(x: Any, p: float = 0.5, training: bool = True, *, key: Any = None) -> Any:
     """Each entry zero with probability `p`, else divided by 1 - p; x itself if not training or p is 0.
 

@@ -6,6 +6,7 @@ from typing import Any
 from burngraph.errors import InputError, ShapeError
 from burngraph.frontend.functional.activation import logsigmoid
 from burngraph.frontend.functional.comparison import equal, less, where
+from burngraph.frontend.functional.contraction import powers, root
 from burngraph.frontend.functional.creation import one_hot
 from burngraph.frontend.functional.elementwise import abs as absolute
 from burngraph.frontend.functional.elementwise import (
@@ -14,7 +15,6 @@ from burngraph.frontend.functional.elementwise import (
     maximum,
     multiply,
     negative,
-    pow,
     promoted,
     sqrt,
     square,
@@ -79,7 +79,7 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction
     """x where target = 1; max(0, margin - x) where it is -1."""
     check_reduction("hinge_embedding_loss", reduction)
     x, t = paired_floats("hinge_embedding_loss", input, target)
-    apart = where(equal(t, 1), 0.0, maximum(0.0, subtract(margin, x)))
+    apart = where(equal(t, 1), 0.0, maximum(subtract(margin, x), 0.0))
     return reduced(add(apart, where(equal(t, -1), 0.0, x)), reduction)
 
 
@@ -87,7 +87,7 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
     """max(0, margin - target (input1 - input2))."""
     check_reduction("margin_ranking_loss", reduction)
     a, b, t = paired_floats("margin_ranking_loss", input1, input2, target)
-    return reduced(maximum(0.0, subtract(margin, multiply(t, subtract(a, b)))), reduction)
+    return reduced(maximum(subtract(margin, multiply(t, subtract(a, b))), 0.0), reduction)
 
 
 def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -148,10 +148,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
         return astype(largest(size, -1, keepdims=keepdim), dtype)
     if p == 1:
         return astype(sum(size, -1, keepdims=keepdim), dtype)
-    total = sum(square(size) if p == 2 else pow(size, float(p)), -1, keepdims=keepdim)
-    is_zero = equal(total, 0)
-    safe = where(is_zero, 1.0, total)
-    return astype(where(is_zero, 0.0, sqrt(safe) if p == 2 else pow(safe, 1 / p)), dtype)
+    return astype(root(sum(powers(size, p), -1, keepdims=keepdim), p), dtype)
 
 
 def triplet_margin_loss(
@@ -167,11 +164,15 @@ def triplet_margin_loss(
     """max(0, margin + distance(anchor, positive) - distance(anchor, negative)), distances as pairwise_distance.
 
     swap   where the positive is nearer to the negative than the anchor is, take that distance instead
+
+    Raises   InputError   margin is not above 0
     """
     check_reduction("triplet_margin_loss", reduction)
+    if not margin > 0:
+        raise located(InputError(f"triplet_margin_loss: margin = {margin} is not above 0"))
     a, near, far = paired_floats("triplet_margin_loss", anchor, positive, negative)
     apart = pairwise_distance(a, far, p, eps)
     if swap:
         other = pairwise_distance(near, far, p, eps)
         apart = where(less(other, apart), other, apart)
-    return reduced(maximum(0.0, add(subtract(pairwise_distance(a, near, p, eps), apart), margin)), reduction)
+    return reduced(maximum(add(subtract(pairwise_distance(a, near, p, eps), apart), margin), 0.0), reduction)

@@ -40,7 +40,8 @@ def batch_norm(
     returns   y, the shape of x; when training (y, new_running_mean, new_running_var), the running variance being updated
               with the unbiased one. Nothing is written in place. Without running statistics the new ones are None.
 
-    Raises    ShapeError   a per-channel array is not [C]; not training and no running statistics
+    Raises    ShapeError   a per-channel array is not [C]; not training and no running statistics;
+                           training and only one value per channel
     """
     x, running_mean, running_var, weight, bias = floats(x, running_mean, running_var, weight, bias)
     if training and type_of(x).dtype.bytes == 2:  # in f16 a variance, which the derivative needs too, is soon beyond range
@@ -55,9 +56,11 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise located(ShapeError("batch_norm: no running statistics", "pass them, or training=True"))
-        return apply(BatchNormInference(axis, eps), x, running_mean, running_var, scale, shift)
-    y, batch_mean, batch_var = apply_several(BatchNorm(axis, eps), x, scale, shift)
+        return apply(BatchNormInference(axis, float(eps)), x, running_mean, running_var, scale, shift)
     count = type.size // max(channels, 1)
+    if count == 1:
+        raise located(ShapeError("batch_norm: training=True takes more than one value per channel", f"x: {type}"))
+    y, batch_mean, batch_var = apply_several(BatchNorm(axis, float(eps)), x, scale, shift)
     unbiased = multiply(batch_var, count / max(count - 1, 1))
     return y, _running(running_mean, batch_mean, momentum), _running(running_var, unbiased, momentum)
 
@@ -76,7 +79,7 @@ def layer_norm(x: Any, normalized_shape: int | Sequence[int], weight: Any = None
     first = type.rank - len(shape)
     if not shape or first < 0 or type.shape[first:] != shape:
         raise located(ShapeError(f"layer_norm: {type} does not end in normalized_shape {shape}"))
-    return apply(LayerNorm(tuple(range(first, type.rank)), eps), x, weight, bias)
+    return apply(LayerNorm(tuple(range(first, type.rank)), float(eps)), x, weight, bias)
 
 
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -117,7 +120,7 @@ def instance_norm(
     returns   y, the shape of x; with use_input_stats and running statistics (y, new_running_mean, new_running_var), which
               torch writes in place: the mean over the examples of theirs, the variance being the unbiased one
 
-    Raises    ShapeError   a per-channel array is not [C]; no positions; not use_input_stats and no running statistics
+    Raises    ShapeError   a per-channel array is not [C]; one position or none; not use_input_stats and no running statistics
     """
     x, running_mean, running_var, weight, bias = floats(x, running_mean, running_var, weight, bias)
     type = type_of(x)
@@ -128,6 +131,8 @@ def instance_norm(
     axes = tuple(range(2, type.rank))
     new: tuple[Any, ...] = ()
     if use_input_stats:
+        if math.prod(type.shape[2:]) < 2:
+            raise located(ShapeError("instance_norm: takes more than one position, or use_input_stats=False", f"x: {type}"))
         y = apply(LayerNorm(axes, float(eps)), x, None, None)
         if running_mean is not None and running_var is not None:
             count = math.prod(type.shape[2:])

@@ -16,7 +16,7 @@ from burngraph.frontend.functional.elementwise import abs as absolute
 from burngraph.frontend.functional.elementwise import divide, minimum, multiply, pow, relu, sign
 from burngraph.frontend.functional.padding import pad
 from burngraph.frontend.functional.reduction import widened
-from burngraph.frontend.functional.shape import astype, cut, reshape, tensor
+from burngraph.frontend.functional.shape import astype, cut, reshape, shape_tuple, tensor
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.pool_max import ArgMaxPool, MaxPool
 from burngraph.ir.ops.pool_sum import AvgPool, SumPool
@@ -60,7 +60,7 @@ class _Window:
         self.dilation = per_axis(function, "dilation", dilation, n)
         self.symmetric = per_axis(function, "padding", padding, n, 0)
         reach = [(k - 1) * d + 1 for k, d in zip(self.size, self.dilation, strict=True)]
-        if not keep_outside and any(2 * p > r for p, r in zip(self.symmetric, reach, strict=True)):
+        if not keep_outside and any(2 * p > k for p, k in zip(self.symmetric, self.size, strict=True)):
             raise located(ShapeError(f"{function}: padding {self.symmetric} is over half of kernel_size {self.size}"))
         high: list[int] = []
         for m, r, s, p in zip(type.shape[-n:], reach, self.stride, self.symmetric, strict=True):
@@ -104,14 +104,14 @@ def max_pool2d(
     """The largest entry of each window of [..., H, W]; padding is never chosen, and NaN is largest.
 
     stride           kernel_size if None
-    padding          at most half the window
+    padding          at most half of kernel_size
     ceil_mode        keep a last window that does not fit; see the top of this module
     return_indices   also give i32 positions h * W + w in x's unpadded plane, of the first maximum row by row; -1 for a
                      window without an entry, whose maximum is -inf
     returns          [..., H', W'], or (that, indices)
 
     The derivative goes to the first maximum.
-    Raises           ShapeError   the window is larger than the padded input, or the padding than half the window
+    Raises           ShapeError   the window is larger than the padded input, or the padding than half of kernel_size
     """
     window = (kernel_size, stride, padding, dilation, ceil_mode, keep_outside_windows)
     return _max_pool("max_pool2d", 2, x, window, return_indices)
@@ -162,14 +162,14 @@ def avg_pool2d(
     """The mean of each window of [..., H, W].
 
     stride              kernel_size if None
-    padding             zeros on both sides, at most half the window
+    padding             zeros on both sides, at most half of kernel_size
     ceil_mode           keep a last window that does not fit; see the top of this module
     count_include_pad   divide by the entries of the window, padding included but not what ceil_mode adds beyond it;
                         if false, by the entries of x in it (by 1 if there are none)
     divisor_override    divide by this instead
     returns             [..., H', W']
 
-    Raises   ShapeError   the window is larger than the padded input, or the padding than half the window
+    Raises   ShapeError   the window is larger than the padded input, or the padding than half of kernel_size
              InputError   divisor_override is 0
     """
     window = (kernel_size, stride, padding, ceil_mode, keep_outside_windows)
@@ -227,7 +227,13 @@ def _max_unpool(
     strides = sizes if stride is None else per_axis(function, "stride", stride, n)
     each = zip(a.shape[a.rank - n :], strides, pads, sizes, strict=True)
     natural = tuple((m - 1) * s - 2 * p + k for m, s, p, k in each)
-    out = natural if output_size is None else per_axis(function, "output_size", tuple(output_size)[-n:], n, 0)
+    if output_size is None:
+        out = natural
+    else:
+        wanted = shape_tuple(output_size)
+        if len(wanted) not in (n, a.rank):
+            raise located(ShapeError(f"{function}: output_size {wanted} is neither of {n} axes nor of all", f"x: {a}"))
+        out = per_axis(function, "output_size", wanted[len(wanted) - n :], n, 0)
     if any(not -s < o - m < s for o, m, s in zip(out, natural, strides, strict=True)):
         raise located(ShapeError(f"{function}: output_size {out} is a stride {strides} or more from {natural}", f"x: {a}"))
     lead, plane = a.shape[: a.rank - n], math.prod(out)

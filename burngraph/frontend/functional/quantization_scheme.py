@@ -1,6 +1,7 @@
 """What a quantized tensor is made of: its scheme, and its scales."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -68,9 +69,10 @@ class QuantScheme:
         if self.value not in FORMATS:
             raise InputError(f"QuantScheme: value = {self.value!r} is none of {', '.join(FORMATS)}")
         if self.block is not None:
-            object.__setattr__(self, "block", (self.block,) if isinstance(self.block, int) else tuple(self.block))
-            if not self.block or any(not isinstance(n, int) or n < 1 for n in self.block):
+            given = tuple(self.block) if isinstance(self.block, Iterable) else (self.block,)
+            if not given or any(not isinstance(n, int | np.integer) or n < 1 for n in given):
                 raise InputError(f"QuantScheme: block = {self.block} must have positive dims, or be None")
+            object.__setattr__(self, "block", tuple(map(int, given)))
         if self.table is not None:
             object.__setattr__(self, "table", self._checked_table())
         self._check_store()

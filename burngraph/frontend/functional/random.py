@@ -1,17 +1,18 @@
 """Random numbers from explicit keys: the same key gives the same numbers everywhere."""
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from burngraph.errors import ShapeError
+from burngraph.errors import InputError, ShapeError
 from burngraph.frontend.functional.comparison import bitwise_right_shift, less
 from burngraph.frontend.functional.elementwise import abs as magnitude
 from burngraph.frontend.functional.elementwise import add, clip, cos, log, minimum, multiply, negative, sign, sqrt, subtract
 from burngraph.frontend.functional.indexing import take
-from burngraph.frontend.functional.reduction import argmax
+from burngraph.frontend.functional.reduction import argmax, widened
 from burngraph.frontend.functional.shape import astype, broadcast_to, moveaxis, normal_axis, shape_tuple, squeeze, tensor
 from burngraph.frontend.functional.sorting import argsort
 from burngraph.frontend.functional.special import erfinv
@@ -40,10 +41,13 @@ __all__ = [
 
 _WORD = 2**32
 _MANTISSA_BITS = 24
+_FARTHEST_TAIL = 4.0
+_LAST_BEFORE_ONE = 5.42  # erf(x / sqrt(2)) is there the last f32 below 1
 
 
 def random_key(seed: int) -> Any:
     """The key u32[2] of a static seed, as mx.random.key makes it."""
+    seed = operator.index(seed)
     return apply(Constant(((seed // _WORD) % _WORD, seed % _WORD), TensorType(U32, (2,))))
 
 
@@ -54,9 +58,17 @@ def _key(key: Any) -> Any:
     return key
 
 
+def _check_number(function: str, name: str, value: Any, least: float, greatest: float = math.inf) -> None:
+    """Raise InputError for a Python number out of range; the entries of an array are not looked at."""
+    if not is_tensor(value) and not least <= value <= greatest:
+        raise located(InputError(f"{function}: {name} = {value} is not in [{least:g}, {greatest:g}]"))
+
+
 def random_split(key: Any, num: int = 2) -> Any:
     """`num` new keys, u32[num, 2], as mx.random.split."""
-    return apply(RandomSplit(num), _key(key))
+    if not isinstance(num, int | np.integer):
+        raise located(ShapeError(f"random_split: num = {num!r} must be an int"))
+    return apply(RandomSplit(int(num)), _key(key))
 
 
 def random_bits(key: Any, shape: int | Sequence[int] = ()) -> Any:
@@ -71,7 +83,12 @@ def _unit(key: Any, shape: tuple[int, ...]) -> Any:
 
 
 def uniform(key: Any, shape: int | Sequence[int] = (), low: Any = 0.0, high: Any = 1.0, dtype: Any = F32) -> Any:
-    """Uniform in [low, high), or where `high` is an array up to it, by rounding; not the numbers of mx.random.uniform."""
+    """Uniform in [low, high), or where `high` is an array up to it, by rounding; not the numbers of mx.random.uniform.
+
+    Raises   InputError   low is over high, both being Python numbers
+    """
+    if not is_tensor(low) and not is_tensor(high):
+        _check_number("uniform", "low", low, -math.inf, high)
     wanted, drawn = as_dtype(dtype), _unit(key, shape_tuple(shape))
     is_unit = not is_tensor(low) and not is_tensor(high) and (low, high) == (0.0, 1.0)
     if not is_unit:
@@ -89,14 +106,22 @@ def _before(high: float, dtype: DType) -> float:
 
 
 def normal(key: Any, shape: int | Sequence[int] = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = F32) -> Any:
-    """Normal with mean `loc` and standard deviation `scale` (Box-Muller); not the numbers of mx.random.normal."""
+    """Normal with mean `loc` and standard deviation `scale` (Box-Muller); not the numbers of mx.random.normal.
+
+    Raises   InputError   scale, a Python number, is negative
+    """
+    _check_number("normal", "scale", scale, 0)
     first, second = (squeeze(part, 0) for part in tensor_split(_unit(key, (2, *shape_tuple(shape))), 2))
     radius = sqrt(multiply(log(add(negative(first), 1.0)), -2.0))  # 1 - u lies in (0, 1], so the log is finite
     return astype(add(multiply(multiply(radius, cos(multiply(second, 2 * math.pi))), scale), loc), dtype)
 
 
 def bernoulli(key: Any, p: Any = 0.5, shape: int | Sequence[int] = ()) -> Any:
-    """True with probability `p`."""
+    """True with probability `p`.
+
+    Raises   InputError   p, a Python number, is not in [0, 1]
+    """
+    _check_number("bernoulli", "p", p, 0, 1)
     return less(_unit(key, shape_tuple(shape)), p)
 
 
@@ -114,6 +139,7 @@ def randint(key: Any, low: int, high: int, shape: int | Sequence[int] = (), dtyp
     """
     wanted = as_dtype(dtype)
     is_whole = isinstance(low, int | np.integer) and isinstance(high, int | np.integer)
+    low, high = (int(low), int(high)) if is_whole else (low, high)
     if not (is_whole and low < high <= low + _WORD):
         raise located(ShapeError(f"randint: needs low < high <= low + 2^32, two ints, got {low} and {high}"))
     if not wanted.is_integer or not (holds(wanted, low) and holds(wanted, high - 1)):
@@ -123,7 +149,11 @@ def randint(key: Any, low: int, high: int, shape: int | Sequence[int] = (), dtyp
 
 
 def exponential(key: Any, shape: int | Sequence[int] = (), scale: Any = 1.0, dtype: Any = F32) -> Any:
-    """Exponential with mean `scale`: -scale log u."""
+    """Exponential with mean `scale`: -scale log u.
+
+    Raises   InputError   scale, a Python number, is negative
+    """
+    _check_number("exponential", "scale", scale, 0)
     return astype(multiply(negative(log(_open_unit(key, shape_tuple(shape)))), scale), dtype)
 
 
@@ -133,7 +163,11 @@ def gumbel(key: Any, shape: int | Sequence[int] = (), dtype: Any = F32) -> Any:
 
 
 def laplace(key: Any, shape: int | Sequence[int] = (), loc: Any = 0.0, scale: Any = 1.0, dtype: Any = F32) -> Any:
-    """Laplace around `loc`: loc - scale sign(v) log(1 - 2 |v|) for v uniform in (-1/2, 1/2)."""
+    """Laplace around `loc`: loc - scale sign(v) log(1 - 2 |v|) for v uniform in (-1/2, 1/2).
+
+    Raises   InputError   scale, a Python number, is negative
+    """
+    _check_number("laplace", "scale", scale, 0)
     v = subtract(_open_unit(key, shape_tuple(shape)), 0.5)
     size = log(subtract(1.0, multiply(magnitude(v), 2.0)))
     return astype(subtract(loc, multiply(multiply(sign(v), size), scale)), dtype)
@@ -145,12 +179,17 @@ def truncated_normal(
     """Standard normal given that it lies between `lower` and `upper`: the inverse of its distribution at a uniform number.
 
     Raises   ShapeError   upper is not above lower
+             InputError   all of it is more than 4 from 0, where f32 has too few numbers between the two values of erf
     """
     if not lower < upper:
         raise located(ShapeError(f"truncated_normal: needs lower < upper, got {lower} and {upper}"))
+    if lower > _FARTHEST_TAIL or upper < -_FARTHEST_TAIL:
+        way_out = "of the normal distribution hardly anything lies so far out; an exponential one is close to it there"
+        raise located(InputError(f"truncated_normal: {lower} to {upper} is more than {_FARTHEST_TAIL} from 0", way_out))
     low, high = (math.erf(bound / math.sqrt(2)) for bound in (lower, upper))
     drawn = multiply(erfinv(add(multiply(_open_unit(key, shape_tuple(shape)), high - low), low)), math.sqrt(2))
-    return astype(clip(drawn, lower, upper), dtype)  # rounding may step over a bound
+    # rounding may step over a bound, and to erf = 1, which lies at infinity
+    return astype(clip(drawn, max(lower, -_LAST_BEFORE_ONE), min(upper, _LAST_BEFORE_ONE)), dtype)
 
 
 def categorical(key: Any, logits: Any, axis: int = -1, shape: int | Sequence[int] | None = None) -> Any:
@@ -160,7 +199,7 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: int | Sequence[int
 
     Raises   ShapeError   `shape` does not
     """
-    logits = tensor(logits)
+    logits, _ = widened(logits)  # 16 bits tell few of the highest sums apart, and the first of equal ones would win too often
     logits = moveaxis(logits, axis, -1)
     *others, classes = type_of(logits).shape
     wanted = tuple(others) if shape is None else shape_tuple(shape)

@@ -1,5 +1,6 @@
 """Repeating, turning and selecting by position: roll, tile, repeat, unstack, diagonal, tril and triu."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ from burngraph.frontend.functional.shape import (
     squeeze,
     tensor,
 )
+from burngraph.frontend.functional.spelling import also_spelled
 from burngraph.frontend.recording import active_trace, is_array, located, type_of
 from burngraph.ir.types import BOOL, F32, I32, as_dtype
 
@@ -50,6 +52,7 @@ __all__ = [
 ]
 
 
+@also_spelled(shifts="shift", dims="axis")
 def roll(x: Any, /, shift: int | Sequence[int], *, axis: Axes = None) -> Any:
     """Entries moved by `shift` places along `axis`; those that leave at one end come in at the other.
 
@@ -176,8 +179,13 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
 
 
 def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True) -> Any:
-    """`num` evenly spaced numbers from `start` to `stop`, which is left out unless `endpoint`; f32 unless given."""
+    """`num` evenly spaced numbers from `start` to `stop`, which is left out unless `endpoint`; f32 unless given.
+
+    Raises   ShapeError   num is negative
+    """
     check_device("linspace", device)
+    if num < 0:
+        raise located(ShapeError(f"linspace: num is {num}"))
     wanted = F32 if dtype is None else as_dtype(dtype)
     made = wanted if wanted.is_inexact and wanted.bytes > 2 else F32  # 16 bits are rounded to once, at the end
     steps = num - 1 if endpoint else num
@@ -202,6 +210,7 @@ def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) ->
         raise located(ShapeError(f"diagonal: axis {axis1} named twice, of {type_of(x)}"))
     x = permute_dims(x, [*(i for i in range(rank) if i not in (first, second)), first, second])
     *rest, n, m = type_of(x).shape
+    offset = operator.index(offset)
     length = max(0, min(n, m - offset) if offset >= 0 else min(n + offset, m))
     start = offset if offset >= 0 else -offset * m
     flat = reshape(x, (*rest, n * m))
@@ -268,7 +277,7 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
         return x
     ends = [end for end in (prepend, x, append) if end is not None]
     x = concat(ends, axis=axis) if len(ends) > 1 else x
-    for _ in range(n):
+    for _ in range(min(n, type_of(x).shape[axis])):  # then nothing is left
         size = type_of(x).shape[axis]
         later, earlier = cut(x, axis, min(1, size), size), cut(x, axis, 0, max(size - 1, 0))
         x = not_equal(later, earlier) if type_of(x).dtype is BOOL else subtract(later, earlier)

@@ -21,7 +21,7 @@ from burngraph.frontend.functional.shape import (
     reshape,
     tensor,
 )
-from burngraph.frontend.functional.spelling import also_spelled
+from burngraph.frontend.functional.spelling import also_spelled, other_than_torch
 from burngraph.frontend.recording import apply, located, type_of
 from burngraph.ir.ops.index import TakeAlong
 from burngraph.ir.ops.matmul import Dot, Matmul
@@ -81,6 +81,7 @@ def _accumulated(x: Any, dtype: Any) -> Any:
     return astype(x, accumulator(type_of(x).dtype) if dtype is None else dtype)
 
 
+@also_spelled(dim="axis", keepdim="keepdims")
 def sum(x: Any, /, axis: Axes = None, keepdims: bool = False, *, dtype: Any = None) -> Any:
     """Entries added along `axis`; 0 where there are none.
 
@@ -90,6 +91,7 @@ def sum(x: Any, /, axis: Axes = None, keepdims: bool = False, *, dtype: Any = No
     return _reduced(Sum, _accumulated(x, dtype), axis, keepdims)
 
 
+@also_spelled(dim="axis", keepdim="keepdims")
 def prod(x: Any, /, axis: Axes = None, keepdims: bool = False, *, dtype: Any = None) -> Any:
     """Entries multiplied along `axis`; 1 where there are none. axis and dtype as in sum.
 
@@ -109,6 +111,7 @@ def widened(x: Any) -> tuple[Any, DType]:
     return (astype(x, F32), dtype) if dtype.bytes == 2 else (x, dtype)
 
 
+@also_spelled(dim="axis", keepdim="keepdims")
 def mean(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """Sum divided by the number of entries, in f32 for integers; nan where there are none."""
     x, dtype = widened(x)
@@ -119,6 +122,7 @@ def _mean(x: Any, axis: Axes, keepdims: bool, function: str = "mean") -> Any:
     return divide(_reduced(Sum, x, axis, keepdims, function), float(_count(function, x, axis)))
 
 
+@other_than_torch("write axis= and keepdims=, and correction=1, as PyTorch divides by n - 1 and the array API by n")
 def var(x: Any, /, axis: Axes = None, keepdims: bool = False, *, correction: float = 0.0) -> Any:
     """Mean square distance from the mean, with count - correction (at least 0) as divisor; in f32 for integers and c64."""
     return astype(*_var("var", x, axis, keepdims, correction))
@@ -136,6 +140,7 @@ def _var(function: str, x: Any, axis: Axes, keepdims: bool, correction: float) -
     return divide(_reduced(Sum, squares, axis, keepdims, function), divisor if divisor > 0 else 0.0), dtype
 
 
+@other_than_torch("write axis= and keepdims=, and correction=1, as PyTorch divides by n - 1 and the array API by n")
 def std(x: Any, /, axis: Axes = None, keepdims: bool = False, *, correction: float = 0.0) -> Any:
     """Square root of var. Where all entries are equal it is 0, and so is its derivative."""
     squares, dtype = _var("std", x, axis, keepdims, correction)
@@ -143,6 +148,7 @@ def std(x: Any, /, axis: Axes = None, keepdims: bool = False, *, correction: flo
     return astype(where(is_zero, 0.0, sqrt(where(is_zero, 1.0, squares))), dtype)
 
 
+@other_than_torch("write axis= and keepdims=, which give values; bg.max_with_indices and bg.min_with_indices give both")
 def max(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """The largest entry along `axis`; nan if any is nan. Equal entries share the derivative evenly.
 
@@ -152,6 +158,7 @@ def max(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     return any(x, axis, keepdims) if type_of(x).dtype is BOOL else _reduced(Max, x, axis, keepdims)
 
 
+@other_than_torch("write axis= and keepdims=, which give values; bg.max_with_indices and bg.min_with_indices give both")
 def min(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """The smallest entry along `axis`; nan if any is nan. Equal entries share the derivative evenly.
 
@@ -189,16 +196,19 @@ def min_with_indices(x: Any, axis: int, keepdims: bool = False) -> tuple[Any, An
     return _with_indices(ArgMin, "min_with_indices", x, axis, keepdims)
 
 
+@also_spelled(dim="axis", keepdim="keepdims")
 def all(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """Whether no entry along `axis` is 0 (nan is not 0); True where there are none."""
     return _reduced(All, as_bool(x), axis, keepdims)
 
 
+@also_spelled(dim="axis", keepdim="keepdims")
 def any(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """Whether an entry along `axis` is not 0 (nan is not 0); False where there are none."""
     return _reduced(AnyOp, as_bool(x), axis, keepdims)
 
 
+@also_spelled(dim="axis", keepdim="keepdims")
 def count_nonzero(x: Any, /, axis: Axes = None, keepdims: bool = False) -> Any:
     """How many entries along `axis` are not 0, i32."""
     return _reduced(Sum, astype(as_bool(x), I32), axis, keepdims, "count_nonzero")
@@ -277,6 +287,7 @@ def _arg(op: Any, function: str, x: Any, axis: int | None, keepdims: bool) -> An
     return _kept(x, _pointed(op, x, axis), (axis,), keepdims)
 
 
+@also_spelled(dim="axis", keepdim="keepdims")
 def argmax(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Any:
     """Index (i32) of the first largest entry along `axis`, or in row-major order if None; a nan is larger than all.
 
@@ -285,6 +296,7 @@ def argmax(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Any:
     return _arg(ArgMax, "argmax", x, axis, keepdims)
 
 
+@also_spelled(dim="axis", keepdim="keepdims")
 def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Any:
     """Index (i32) of the first smallest entry along `axis`, or in row-major order if None; a nan is smaller than all.
 
@@ -337,6 +349,8 @@ def tensordot(x1: Any, x2: Any, /, axes: int | Any = 2) -> Any:
     x1, x2 = _numbers("tensordot", x1, x2)
     a, b = type_of(x1), type_of(x2)
     if isinstance(axes, int):
+        if axes < 0 or axes > a.rank or axes > b.rank:
+            raise located(ShapeError(f"tensordot: there are no {axes} axes to contract", f"x1: {a}", f"x2: {b}"))
         x1_axes, x2_axes = tuple(range(a.rank - axes, a.rank)), tuple(range(axes))
     else:
         x1_axes, x2_axes = ((s,) if isinstance(s, int) else tuple(s) for s in axes)
@@ -347,4 +361,4 @@ def tensordot(x1: Any, x2: Any, /, axes: int | Any = 2) -> Any:
     return apply(Dot(x1_axes, x2_axes), x1, x2)
 
 
-amax, amin = (also_spelled(dim="axis", keepdim="keepdims")(fn) for fn in (max, min))  # torch's names for them
+amax, amin = (also_spelled(dim="axis", keepdim="keepdims")(fn.__wrapped__) for fn in (max, min))  # torch's names for them

@@ -123,7 +123,7 @@ def _resampled(
     if kernel not in _NEAREST:
         (x,) = floats(x)
     for i in sorted(range(len(made)), key=lambda i: made[i] / read[i]):
-        scale = 0.0 if scales is None else _scale(kernel, read[i], made[i], scales[i])
+        scale = 0.0 if scales is None else _scale(kernel, read[i], made[i], scales[i], len(made))
         aligned = align_corners and kernel not in (*_NEAREST, "area")
         if made[i] != read[i] or (scale and not aligned):
             axis = type.rank - len(made) + i
@@ -131,9 +131,14 @@ def _resampled(
     return x
 
 
-def _scale(kernel: str, read: int, made: int, scale: float) -> float:
-    """Resample's `scale` where torch takes `scale` entries of x for one of the result, or read / made for 0."""
-    if kernel == "area" or (kernel == "nearest" and made in (read, 2 * read)):
+def _scale(kernel: str, read: int, made: int, scale: float, n_axes: int) -> float:
+    """Resample's `scale` where torch takes `scale` entries of x for one of the result, or read / made for 0.
+
+    Where the sizes are equal, or one is twice the other, some of torch's kernels do not look at `scale`.
+    """
+    if kernel == "area" or (kernel == "linear" and made == read):
+        return 0.0
+    if kernel == "nearest" and n_axes == 2 and made in (read, 2 * read):
         return 0.0
     if kernel == "nearest":
         return float(np.float32(scale) if scale else np.float32(read) / np.float32(made))

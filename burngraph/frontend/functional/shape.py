@@ -136,7 +136,7 @@ def normal_axis(function: str, axis: int, rank: int) -> int:
         raise located(ShapeError(f"{function}: axis {axis!r} is {an(axis)}, must be an int"))
     if not -rank <= axis < rank:
         raise located(AxisError(f"{function}: axis {axis} is out of range for rank {rank}"))
-    return axis % rank
+    return int(axis) % rank
 
 
 def normal_axes(function: str, axes: Axes, rank: int) -> tuple[int, ...]:
@@ -272,7 +272,7 @@ def broadcast_to(x: Any, /, shape: Sequence[int]) -> Any:
     Raises   ShapeError   x's shape does not broadcast to `shape`
     """
     x = tensor(x)
-    type, wanted = type_of(x), tuple(shape)
+    type, wanted = type_of(x), shape_tuple(shape)
     if type.shape == wanted:
         return x
     lead = len(wanted) - type.rank
@@ -321,12 +321,13 @@ def flatten(x: Any, start_axis: int = 0, end_axis: int = -1) -> Any:
     return reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
+@also_spelled(dim="axis")
 def concat(arrays: Sequence[Any], /, axis: int | None = 0) -> Any:
     """Arrays one after another along `axis`; with None, each is flattened first.
 
     Raises   ShapeError   no arrays, or another axis differs
     """
-    if is_tensor(axis) or not isinstance(arrays, Iterable):
+    if (is_tensor(axis) and not isinstance(axis, np.integer)) or not isinstance(arrays, Iterable):
         raise located(ShapeError("concat takes one list of arrays", "write bg.concat([x, y], axis)"))
     parts = [tensor(x) for x in arrays]
     if not parts:
@@ -344,11 +345,13 @@ def concat(arrays: Sequence[Any], /, axis: int | None = 0) -> Any:
     return apply(Concat(axis), *(astype(x, dtype) for x in parts))
 
 
+@also_spelled(dim="axis")
 def stack(arrays: Sequence[Any], /, axis: int = 0) -> Any:
     """Arrays of one shape along a new axis."""
     return concat([expand_dims(x, axis) for x in arrays], axis)
 
 
+@also_spelled(dims="axis")
 def flip(x: Any, /, axis: Axes = None) -> Any:
     """Entries in reverse order along `axis` (all axes if None)."""
     x = tensor(x)

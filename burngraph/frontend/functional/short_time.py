@@ -47,6 +47,7 @@ def stft(
     if is_complex(x):
         raise located(DTypeError(f"stft: input is {type_of(x)}, not real"))
     x = x if type_of(x).dtype is F64 else astype(x, F32)
+    n_fft = operator.index(n_fft)
     hop, shape = _checked_hop("stft", n_fft, hop_length), _window("stft", n_fft, win_length, window)
     if not type_of(x).rank:
         raise located(ShapeError(f"stft: input is {type_of(x)}, has no axis of time"))
@@ -82,6 +83,7 @@ def istft(
     Raises    ShapeError   n_fft, hop_length or window do not fit
     """
     spectrum = astype(input, C64)
+    n_fft = operator.index(n_fft)
     hop, shape = _checked_hop("istft", n_fft, hop_length), _window("istft", n_fft, win_length, window)
     type = type_of(spectrum)
     bins = n_fft // 2 + 1 if onesided else n_fft

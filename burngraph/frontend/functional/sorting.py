@@ -19,7 +19,7 @@ from burngraph.frontend.functional.shape import (
     reshape,
     tensor,
 )
-from burngraph.frontend.functional.spelling import also_spelled
+from burngraph.frontend.functional.spelling import also_spelled, other_than_torch
 from burngraph.frontend.recording import apply, is_tensor, located, type_of
 from burngraph.ir.ops.index import TakeAlong
 from burngraph.ir.ops.sort import ArgSort, ArgTopk, SearchSorted, Sort
@@ -51,6 +51,7 @@ def _sortable(function: str, x: Any, axis: int) -> tuple[Any, int]:
     return x, normal_axis(function, axis, type_of(x).rank)
 
 
+@other_than_torch("write axis=, which gives values; bg.sort_with_indices gives both")
 def sort(x: Any, /, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Any:
     """The entries along `axis` in ascending order, nan last; or in descending order, nan first.
 
@@ -61,6 +62,7 @@ def sort(x: Any, /, axis: int = -1, *, descending: bool = False, stable: bool = 
     return apply(Sort(at, bool(descending)), x)
 
 
+@also_spelled(dim="axis")
 def argsort(x: Any, /, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Any:
     """The positions (i32) along `axis` from which sort takes its entries; equal entries in the order in which they stand."""
     x, at = _sortable("argsort", x, axis)
@@ -121,7 +123,7 @@ def median_with_indices(x: Any, axis: int = -1, keepdims: bool = False) -> tuple
     return reshape(values, shape), reshape(middle, shape)
 
 
-@also_spelled(dim="axis", keepdim="keepdims")
+@other_than_torch("write axis= and keepdims=, which give values; indices are those of bg.argsort")
 def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """The lower of the middle entries along `axis`, or of all entries if None; nan if there is one.
 

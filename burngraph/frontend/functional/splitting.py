@@ -12,6 +12,7 @@ from burngraph.frontend.recording import located, type_of
 __all__ = ["chunk", "split", "tensor_split"]
 
 Integer = int | np.integer
+MOST_EMPTY = 10_000  # parts of an axis with fewer entries: a number of parts that is a mistake would fill the memory
 
 
 def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> list[Any]:
@@ -53,9 +54,9 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> list[Any]:
     x = tensor(x)
     type = type_of(x)
     axis = normal_axis("chunk", dim, type.rank)
-    if chunks < 1:
-        raise located(ShapeError(f"chunk: {chunks} parts", f"x: {type}"))
     n = type.shape[axis]
+    if not 1 <= chunks <= max(n, MOST_EMPTY):
+        raise located(ShapeError(f"chunk: {chunks} parts", f"x: {type}"))
     return split(x, -(-n // chunks), axis) if n else [x] * chunks
 
 
@@ -74,7 +75,7 @@ def tensor_split(x: Any, indices_or_sections: int | Sequence[int], dim: int = 0)
     n = type.shape[axis]
     if isinstance(indices_or_sections, Integer):
         parts = int(indices_or_sections)
-        if parts < 1:
+        if not 1 <= parts <= max(n, MOST_EMPTY):
             raise located(ShapeError(f"tensor_split: {parts} parts", f"x: {type}"))
         return _ending(x, axis, [n // parts * i + min(i, n % parts) for i in range(1, parts + 1)])
     return _ending(x, axis, [*(min(max(at + n if at < 0 else at, 0), n) for at in shape_tuple(indices_or_sections)), n])

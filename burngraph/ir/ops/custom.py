@@ -16,6 +16,7 @@ from burngraph.ir.ops.broadcast import Sum, repeat_leading
 from burngraph.ir.ops.call import Call
 from burngraph.ir.ops.composite import Composite, batched_graph, partly_batched_graph
 from burngraph.ir.permutation import Perm, identity
+from burngraph.ir.split import needed_nodes
 from burngraph.ir.types import Array, TensorType
 from burngraph.ir.value import Emit, Value
 
@@ -381,13 +382,10 @@ class CustomJvp(CustomDerivative):
     def rule_primal(self) -> Graph:
         """The results as the rule computes them. Raises RefusedError: they depend on the tangents."""
         n, results = len(self.graph.params), self.rule.results[: len(self.graph.results)]
-        needed = set(results)
-        for node in reversed(self.rule.nodes):
-            if any(value in needed for value in node.results):
-                needed.update(node.values_read)
-        if any(dot in needed for dot in self.rule.params[n:]):
+        nodes = needed_nodes(self.rule.nodes, results)
+        read = {*results, *(value for node in nodes for value in node.values_read)}
+        if any(dot in read for dot in self.rule.params[n:]):
             raise RefusedError(f"custom_jvp: the results that the rule of @{self.graph.name} gives depend on the tangents")
-        nodes = [node for node in self.rule.nodes if any(value in needed for value in node.results)]
         return Graph(self.rule.name, self.rule.params[:n], nodes, results)
 
     def batched(self, emit: Emit, operands: tuple[Value, ...], is_batched: tuple[bool, ...]) -> tuple[Value, ...]:
