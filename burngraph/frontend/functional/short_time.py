@@ -1,6 +1,7 @@
 """Short-time Fourier transforms: the spectrum of each of many overlapping, windowed frames of a signal, and back."""
 
 import math
+import operator
 from typing import Any
 
 from burngraph.errors import DTypeError, ShapeError
