@@ -27,7 +27,9 @@ def test_forward_equals_the_interpreter_without_interior_permutes(model):
 
 
 def test_resnet18_training_step_equals_the_interpreter_without_interior_permutes():
-    params, x, label = resnet18.init(classes=10, width=8), image(32), np.array([1, 7], "int32")
+    # Of 2 images of 32 x 32 the last batch norms see 2 numbers a channel: gradients then move by 4 % for 1e-6 in the input.
+    params, x = resnet18.init(classes=10, width=8), np.random.default_rng(0).normal(size=(4, 3, 64, 64)).astype("float32")
+    label = np.array([1, 7, 0, 3], "int32")
     step = bg.value_and_grad(resnet18.loss)
     program = bg.compile(step)
     loss, gradients = program(params, x, label)
@@ -36,5 +38,5 @@ def test_resnet18_training_step_equals_the_interpreter_without_interior_permutes
     expected = bg.run(graph, *leaves)
     for found, want in zip([loss, *bg.frontend.trees.flatten(gradients)[0]], expected, strict=True):
         scale = max(1e-3, float(np.abs(want).max()))
-        np.testing.assert_allclose(np.array(found) / scale, want / scale, atol=2e-3)
+        np.testing.assert_allclose(np.array(found) / scale, want / scale, atol=2e-4)
     assert program.certificate().interior == ()

@@ -356,7 +356,7 @@ def shortest(value: float, dtype: DType) -> float:
         for digits in range(1, 17):
             short = float(f"{value:.{digits}g}")
             if of_dtype(short) == value and of_dtype(np.float32(short) if dtype.bytes < 4 else short) == value:
-                return short
+                return short if len(repr(short)) < len(repr(value)) else value
     return value
 
 
