@@ -4,7 +4,7 @@ Each transform gives a function of the same arguments, so they nest freely and w
 trace the transformed graph runs op by op on concrete arrays.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -103,7 +103,9 @@ def value_and_grad(
     """
     names = (argnames,) if isinstance(argnames, str) else tuple(argnames)
     positions = (0,) if argnums is None and not names else () if argnums is None else argnums
-    numbers = (int(positions),) if isinstance(positions, int | np.integer) else tuple(map(int, positions))
+    numbers = tuple(positions) if isinstance(positions, Iterable) else (positions,)
+    if not callable(fn) or not all(isinstance(n, int | np.integer) for n in numbers):
+        raise located(InputError("value_and_grad takes a function and ints", f"function: {fn!r}", f"argnums: {argnums!r}"))
     single = len(numbers) == 1
     if len(set(numbers)) < len(numbers) or len(set(names)) < len(names):
         raise InputError(f"value_and_grad: argnums {numbers} and argnames {names} name an argument more than once")

@@ -157,6 +157,7 @@ def clipped():
     return f
 
 
+@pytest.mark.filterwarnings("ignore:custom_vjp. forward derivatives of")
 def test_where_bwd_has_no_transpose_forward_mode_is_the_derivative_of_the_function_itself():
     f = clipped()
     x, y = mx.array([1.0, 2.0]), mx.array([3.0, 5.0])
@@ -173,6 +174,14 @@ def test_where_bwd_has_no_transpose_forward_mode_is_the_derivative_of_the_functi
         # Backwards through what forward mode gives: of the value it is the user's rule, of the tangent the function's own.
         assert run(bg.grad(value))(x, y).tolist() == [6, 20]
         assert run(bg.grad(tangent))(x, y).tolist() == [60, 200]
+
+
+def test_forward_mode_says_that_it_does_not_use_the_rule():
+    x = mx.array([1.0, 2.0])
+    with pytest.warns(
+        UserWarning, match=r"forward derivatives of @.* are those of the function itself.*test_custom_derivatives.py"
+    ):
+        bg.jvp(clipped(), (x, x), (x, None))
 
 
 @pytest.mark.parametrize("kind", ["vjp", "jvp"])

@@ -134,8 +134,8 @@ class custom_vjp(_CustomDerivative):
         positions of arguments that are not differentiated: bwd(*them, residuals, cotangent)
 
     Forward derivatives are the transpose of bwd, where it is linear in the cotangent. Where the rule says nothing, the
-    derivative is that of `fn` itself: forward, if bwd is not linear (it clips, say) and so has no transpose, and by values that
-    the functions close over.
+    derivative is that of `fn` itself: forward, with a warning, if bwd is not linear (it clips, say) and so has no transpose,
+    and by values that the functions close over.
 
     >>> f = bg.custom_vjp(lambda x: bg.log(1 + bg.exp(x)))
     >>> f.defvjp(lambda x: (f(x), x), lambda x, g: (g * bg.sigmoid(x),))

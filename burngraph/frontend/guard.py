@@ -6,6 +6,7 @@ left to Python, whose words for it are about a line of ours that the user has ne
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,7 +14,8 @@ from burngraph.errors import BurngraphError, InputError
 from burngraph.frontend.recording import is_tensor, located, type_of
 
 _LONGEST = 60  # characters of an argument that are shown
-_RAISED = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, AssertionError, RuntimeError, MemoryError)
+_NO_FIT = re.compile(r"(?:\w+\.)*\w+\(\) (?:takes|got|missing)\b")
+_RAISED = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError)
 
 
 def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,8 +29,10 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             if not any(detail.startswith("from ") for detail in error.details):
                 located(error)
             raise
+        except RecursionError:
+            raise
         except _RAISED as error:
-            if error.__traceback__ is None or error.__traceback__.tb_next is None:
+            if isinstance(error, TypeError) and _NO_FIT.match(str(error)):
                 raise  # the call itself does not fit; Python names the function and the parameter
             raise _misfit(function, args, kwargs, error) from error
 
@@ -45,8 +49,9 @@ def guard_all(namespace: dict[str, Any], names: Iterable[str]) -> None:
 
 def _misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> BurngraphError:
     signature = inspect.signature(function)
-    given = signature.bind(*args, **kwargs).arguments
-    listed = [f"{name}: {_shown(value)}" for name, value in given.items()]
+    names = (*signature.parameters, *(str(i) for i in range(len(signature.parameters), len(args))))
+    given = [*zip(names, args, strict=False), *kwargs.items()]
+    listed = [f"{name}: {_shown(value)}" for name, value in given]
     said = str(error).strip().partition("\n")[0] or type(error).__name__
     name = function.__name__
     written = f"{name}{signature}".replace("typing.", "").replace("collections.abc.", "")

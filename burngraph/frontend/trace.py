@@ -4,11 +4,13 @@ import functools
 import inspect
 import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from burngraph.errors import BurngraphError, InputError, TraceError
+import numpy as np
+
+from burngraph.errors import BurngraphError, InputError, ShapeError, TraceError
 from burngraph.frontend.foreign import is_library, raising_expression, refusal
 from burngraph.frontend.functional.shape import splat
 from burngraph.frontend.other_names import explained_call
@@ -67,14 +69,17 @@ _SCALARS = (bool, int, float, complex)
 class TensorSpec:
     """Stands for an array that does not exist: a shape and a dtype.
 
-    Raises   DTypeError   no such dtype
+    Raises   DTypeError   no such dtype;   ShapeError   a dim is negative or no int
     """
 
     shape: tuple[int, ...]
     dtype: DType
 
     def __init__(self, shape: int | Sequence[int], dtype: Any = "float32") -> None:
-        object.__setattr__(self, "shape", (shape,) if isinstance(shape, int) else tuple(int(d) for d in shape))
+        dims = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+        if not all(isinstance(d, int | np.integer) and d >= 0 for d in dims):
+            raise located(ShapeError(f"TensorSpec: shape {shape!r} must be ints, 0 or more"))
+        object.__setattr__(self, "shape", tuple(map(int, dims)))
         object.__setattr__(self, "dtype", as_dtype(dtype))
 
     @property

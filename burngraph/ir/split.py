@@ -49,7 +49,7 @@ def is_zero(node: Node, zero: set[Value]) -> bool:
     if zero.isdisjoint(node.values_read):
         return False
     groups = node.op.linear_positions(len(node.operands))
-    return any(all(node.operands[i] is None or node.operands[i] in zero for i in group) for group in groups)
+    return any(group and all(node.operands[i] is None or node.operands[i] in zero for i in group) for group in groups)
 
 
 def split(graph: Graph, chosen: Sequence[Value], results: Sequence[Value]) -> Parts:

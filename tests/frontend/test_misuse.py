@@ -106,7 +106,12 @@ WRONG_KINDS = {
     "of fft": lambda: bg.fft.fft(X, n="4"),
     "of linalg": lambda: bg.linalg.matrix_power(X[:, :2], "2"),
     "a method": lambda: bg.compile(lambda x: x.flatten(start_axis="0"))(X),
+    "a method with a keyword": lambda: bg.compile(lambda x: x.sum(axis=0, keepdims=X))(X),
     "no dtype": lambda: bg.zeros((2,), dtype="float31"),
+    "a negative dim": lambda: bg.trace(bg.relu, bg.TensorSpec((2, -1))),
+    "a fraction of a dim": lambda: bg.TensorSpec((2, 1.5)),
+    "a string for a position": lambda: bg.grad(bg.sum, "x"),
+    "a number for a function": lambda: bg.value_and_grad(3),
 }
 
 
@@ -124,6 +129,8 @@ def test_what_python_says_of_an_argument_stands_beside_the_call():
         assert part in str(caught.value)
     with pytest.raises(TypeError, match=r"relu\(\) missing 1 required"):
         bg.relu()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'axes'"):
+        bg.sum(X, axes=0)
 
 
 def test_guarded_functions_are_found_by_pickle_and_keep_their_names():

@@ -60,3 +60,33 @@ def test_arange_counts_on_where_not_every_integer_is_a_number(dtype):
 
 def test_linspace_is_rounded_once():
     close(bg.linspace(0.0, 1.0, 5000, dtype="float16"), torch.linspace(0.0, 1.0, 5000).half())
+
+
+SCORES, OTHERS, FURTHER = np.random.default_rng(2).standard_normal((3, 4, 9))
+LOSSES = {
+    "bce": (lambda p, t: bg.binary_cross_entropy(p, t, reduction="none"), abs(SCORES) % 1, abs(OTHERS) % 1),
+    "bce with logits": (
+        lambda *a: bg.binary_cross_entropy_with_logits(*a, reduction="none"),
+        SCORES,
+        abs(OTHERS) % 1,
+        abs(FURTHER),
+    ),
+    "mse": (lambda x, y: bg.mse_loss(x, y, reduction="none"), SCORES, OTHERS),
+    "smooth l1": (lambda x, y: bg.smooth_l1_loss(x, y, reduction="none"), SCORES, OTHERS),
+    "kl": (lambda x, y: bg.kl_div(x, y, reduction="none"), SCORES, abs(OTHERS)),
+    "poisson": (lambda x, y: bg.poisson_nll_loss(x, y, full=True, reduction="none"), SCORES, abs(OTHERS)),
+    "gaussian": (lambda x, y, v: bg.gaussian_nll_loss(x, y, v, reduction="none"), SCORES, OTHERS, abs(FURTHER) + 1),
+    "triplet": (lambda *a: bg.triplet_margin_loss(*a, reduction="none"), SCORES, OTHERS, FURTHER),
+    "weighted nll": (lambda x, w: bg.nll_loss(x, np.arange(4), w[0]), SCORES, abs(OTHERS)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_are_rounded_once(name, dtype):
+    loss, *arrays = LOSSES[name]
+    narrow = [mx.array(a.astype(np.float32)).astype(getattr(mx, dtype)) for a in arrays]
+    want = np.array(loss(*(a.astype(mx.float32) for a in narrow)).astype(getattr(mx, dtype)).astype(mx.float32))
+    for found in (loss(*narrow), bg.compile(loss)(*narrow)):
+        assert found.dtype == narrow[0].dtype
+        np.testing.assert_array_equal(np.array(found.astype(mx.float32)), want)

@@ -257,18 +257,18 @@ def glu(x: Any, dim: int = -1) -> Any:
     return multiply(first, sigmoid(second))
 
 
-def _in_dtype(x: Any, dtype: Any) -> Any:
+def _in_dtype(function: str, x: Any, dtype: Any) -> Any:
     if dtype is None:
         return as_float(x)
     if as_dtype(dtype).kind != "float":
-        raise located(DTypeError(f"softmax: dtype = {as_dtype(dtype)} is not a float"))
+        raise located(DTypeError(f"{function}: dtype = {as_dtype(dtype)} is not a float"))
     return astype(tensor(x), dtype)
 
 
 @also_spelled(dim="axis")
 def softmin(x: Any, axis: int = -1, *, dtype: Any = None) -> Any:
     """softmax(-x) along `axis`, computed in `dtype`, that of x if None."""
-    x = negative(_in_dtype(x, dtype))
+    x = negative(_in_dtype("softmin", x, dtype))
     return apply(Softmax(normal_axis("softmin", axis, type_of(x).rank)), x)
 
 
@@ -290,12 +290,12 @@ def quiet_softmax(x: Any, axis: int = -1) -> Any:
 @also_spelled(dim="axis")
 def softmax(x: Any, axis: int = -1, *, dtype: Any = None) -> Any:
     """exp(x) divided by its sum along `axis`, computed in `dtype`, that of x if None."""
-    x = _in_dtype(x, dtype)
+    x = _in_dtype("softmax", x, dtype)
     return apply(Softmax(normal_axis("softmax", axis, type_of(x).rank)), x)
 
 
 @also_spelled(dim="axis")
 def log_softmax(x: Any, axis: int = -1, *, dtype: Any = None) -> Any:
     """log(softmax(x)), without overflow, computed in `dtype`, that of x if None."""
-    x = _in_dtype(x, dtype)
+    x = _in_dtype("log_softmax", x, dtype)
     return apply(LogSoftmax(normal_axis("log_softmax", axis, type_of(x).rank)), x)

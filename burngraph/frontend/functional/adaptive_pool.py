@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from burngraph.errors import ShapeError
 from burngraph.frontend.functional.comparison import less, where
 from burngraph.frontend.functional.conv import floats, per_axis
@@ -32,8 +34,7 @@ def _output_size(function: str, x: Any, n: int, output_size: Any) -> tuple[int, 
     shape = type_of(x).shape
     if len(shape) < n:
         raise located(ShapeError(f"{function}: x is {type_of(x)}, needs {n} spatial axes at the end"))
-    given = (output_size,) if output_size is None or isinstance(output_size, int) else tuple(output_size)
-    given = given * n if len(given) == 1 else given
+    given = (output_size,) * n if output_size is None or isinstance(output_size, int | np.integer) else tuple(output_size)
     if len(given) != n:
         raise located(ShapeError(f"{function}: output_size = {output_size} must be an int or {n} of them"))
     sizes = per_axis(function, "output_size", [d if o is None else o for o, d in zip(given, shape[-n:], strict=True)], n, 0)

@@ -5,6 +5,8 @@ goes with all): broadcasting a [N, 1] against a [N] is nearly always a mistake.
 """
 
 import math
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from burngraph.errors import DTypeError, InputError, ShapeError
@@ -76,6 +78,24 @@ def paired_floats(name: str, *xs: Any) -> list[Any]:
         listed = (f"operand {i}: {type_of(x)}" for i, x in enumerate(arrays))
         raise located(ShapeError(f"{name}: operands differ in shape", *listed, "reshape or broadcast_to one of them"))
     return promoted(name, *xs, dtype=at_least_float(computed_dtype([x if is_tensor(x) else tensor(x) for x in xs])))
+
+
+def rounded_once(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """`loss`, which of 16-bit floats is computed in f32, as is its derivative."""
+
+    @wraps(loss)
+    def wide(*args: Any, **kwargs: Any) -> Any:
+        arrays = [x for x in (*args, *kwargs.values()) if is_tensor(x)]
+        dtype = computed_dtype(arrays) if arrays else F32
+        if dtype.kind != "float" or dtype.bytes != 2:
+            return loss(*args, **kwargs)
+        return astype(loss(*map(_in_f32, args), **{name: _in_f32(x) for name, x in kwargs.items()}), dtype)
+
+    return wide
+
+
+def _in_f32(x: Any) -> Any:
+    return astype(x, F32) if is_tensor(x) and type_of(x).dtype.kind == "float" else x
 
 
 def _above(floor: float, x: Any) -> Any:
@@ -190,6 +210,7 @@ def _soft_cross_entropy(logits: Any, targets: Any, weight: Any, axis: int, reduc
 
 
 @also_spelled(target="targets")
+@rounded_once
 def nll_loss(input: Any, targets: Any, weight: Any = None, ignore_index: int | None = -100, reduction: str = "mean") -> Any:
     """Minus the log-probability of each target class; as cross_entropy, of logarithms that are normalised already.
 
@@ -214,6 +235,7 @@ def at_classes(x: Any, targets: Any, axis: int) -> Any:
     return squeeze(take_along_axis(x, expand_dims(targets, axis), axis), axis)
 
 
+@rounded_once
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """-(t log p + (1 - t) log(1 - p)) of probabilities p; logarithms are at least -100, with derivative 0 below that.
 
@@ -230,6 +252,7 @@ def _bounded_log(p: Any) -> Any:
     return where(is_zero, -100.0, _above(-100.0, log(where(is_zero, 1.0, p))))
 
 
+@rounded_once
 def binary_cross_entropy_with_logits(
     input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
 ) -> Any:
@@ -246,18 +269,21 @@ def binary_cross_entropy_with_logits(
     return reduced(losses if weight is None else multiply(losses, weight), reduction)
 
 
+@rounded_once
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """(input - target)^2."""
     check_reduction("mse_loss", reduction)
     return reduced(square(subtract(*paired_floats("mse_loss", input, target))), reduction)
 
 
+@rounded_once
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """|input - target|; its derivative at 0 is 0."""
     check_reduction("l1_loss", reduction)
     return reduced(absolute(subtract(*paired_floats("l1_loss", input, target))), reduction)
 
 
+@rounded_once
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
     """r^2 / (2 beta) where |r| < beta, else |r| - beta / 2, of r = input - target.
 
@@ -272,6 +298,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     return reduced(losses, reduction)
 
 
+@rounded_once
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """r^2 / 2 where |r| <= delta, else delta (|r| - delta / 2), of r = input - target.
 
@@ -286,6 +313,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     return reduced(where(less(delta, size), outside, multiply(square(r), 0.5)), reduction)
 
 
+@rounded_once
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     """t (log t - x), where x = input are log-probabilities; 0 where t = 0.
 
@@ -307,6 +335,7 @@ def _times_own_log(t: Any) -> Any:
     return where(is_zero, 0.0, multiply(t, log(where(is_zero, 1.0, t))))
 
 
+@rounded_once
 def poisson_nll_loss(
     input: Any, target: Any, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
 ) -> Any:
@@ -326,6 +355,7 @@ def poisson_nll_loss(
     return reduced(losses, reduction)
 
 
+@rounded_once
 def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Any:
     """(log v + (input - target)^2 / v) / 2, of v = var, but at least eps, with derivative 0 below it.
 

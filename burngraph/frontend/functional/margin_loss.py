@@ -30,6 +30,7 @@ from burngraph.frontend.functional.loss import (
     class_weights,
     paired_floats,
     reduced,
+    rounded_once,
 )
 from burngraph.frontend.functional.reduction import max as largest
 from burngraph.frontend.functional.reduction import mean, sum
@@ -64,6 +65,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     return astype(divide(sum(multiply(a, b), axis), sizes), dtype)
 
 
+@rounded_once
 def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
     """1 - cos where target = 1; max(0, cos - margin) where it is -1; cos is between rows of [N, D] (or two [D])."""
     name = "cosine_embedding_loss"
@@ -75,6 +77,7 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     return reduced(where(equal(t, 1), subtract(1.0, cosines), apart), reduction)
 
 
+@rounded_once
 def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
     """x where target = 1; max(0, margin - x) where it is -1."""
     check_reduction("hinge_embedding_loss", reduction)
@@ -83,6 +86,7 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction
     return reduced(add(apart, where(equal(t, -1), 0.0, x)), reduction)
 
 
+@rounded_once
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
     """max(0, margin - target (input1 - input2))."""
     check_reduction("margin_ranking_loss", reduction)
@@ -90,6 +94,7 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
     return reduced(maximum(subtract(margin, multiply(t, subtract(a, b))), 0.0), reduction)
 
 
+@rounded_once
 def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """log(1 + exp(-target input)), without overflow."""
     check_reduction("soft_margin_loss", reduction)
@@ -97,6 +102,7 @@ def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced(negative(logsigmoid(multiply(t, x))), reduction)
 
 
+@rounded_once
 def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """binary_cross_entropy_with_logits averaged over the classes, the last axis. weight: [C], a factor for each class."""
     check_reduction("multilabel_soft_margin_loss", reduction)
@@ -104,6 +110,7 @@ def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, red
     return reduced(mean(losses, -1), reduction)
 
 
+@rounded_once
 def multi_margin_loss(
     input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean"
 ) -> Any:
@@ -151,6 +158,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     return astype(root(sum(powers(size, p), -1, keepdims=keepdim), p), dtype)
 
 
+@rounded_once
 def triplet_margin_loss(
     anchor: Any,
     positive: Any,

@@ -89,12 +89,14 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
     weight, bias  [C], or None
     eps           added to the biased variance
 
-    Raises   ShapeError   num_groups does not divide C, or weight or bias is not [C]
+    Raises   ShapeError   num_groups does not divide C, weight or bias is not [C], or one group of one value
     """
     x, weight, bias = floats(x, weight, bias)
     type = type_of(x)
     if type.rank < 2 or num_groups < 1 or type.shape[1] % num_groups:
         raise located(ShapeError(f"group_norm: num_groups = {num_groups} does not divide the channels of x", f"x: {type}"))
+    if type.size == num_groups and type.shape[0] == 1:
+        raise located(ShapeError("group_norm: takes more than one value per group", f"x: {type}, num_groups: {num_groups}"))
     shape = type.shape
     split = reshape(x, (shape[0], num_groups, shape[1] // num_groups, *shape[2:]))
     y = reshape(apply(LayerNorm(tuple(range(2, len(shape) + 1)), float(eps)), split, None, None), shape)

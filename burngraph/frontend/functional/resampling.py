@@ -75,6 +75,8 @@ def interpolate(
         raise located(InputError("interpolate: give either size or scale_factor", f"{size = }, {scale_factor = }"))
     shape, kernel = type_of(x).shape[2:], _MODES[mode][0]
     if size is not None:
+        if not isinstance(size, int | np.integer) and len(size) != n:
+            raise located(ShapeError(f"interpolate: size = {size} must be an int or {n} of them", f"x: {type_of(x)}"))
         return _resampled("interpolate", x, per_axis("interpolate", "size", size, n), kernel, bool(align_corners), (0.0,) * n)
     factors = _factors(scale_factor, n)
     made = tuple(math.floor(m * f) for m, f in zip(shape, factors, strict=True))

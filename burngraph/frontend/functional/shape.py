@@ -312,9 +312,7 @@ def squeeze(x: Any, /, axis: Axes = None) -> Any:
 def flatten(x: Any, start_axis: int = 0, end_axis: int = -1) -> Any:
     """Axes start_axis..end_axis (included) merged into one; a rank-0 array becomes rank 1."""
     x = tensor(x)
-    shape = type_of(x).shape
-    if not shape:
-        return reshape(x, (1,))
+    shape = type_of(x).shape or (1,)
     start, end = (normal_axis("flatten", axis, len(shape)) for axis in (start_axis, end_axis))
     if start > end:
         raise located(ShapeError(f"flatten: start_axis {start_axis} comes after end_axis {end_axis}"))

@@ -175,5 +175,7 @@ def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.
     type, (n,) = type_of(x), per_axis("local_response_norm", "size", size, 1)
     if type.rank < 3:
         raise located(ShapeError(f"local_response_norm: x is {type}, needs at least 3 axes"))
+    if not type.shape[1]:
+        return astype(x, dtype)
     sums = apply(SumPool((1,), (n,), (1,), (n // 2,), ((n - 1) // 2,)), square(x))
     return astype(divide(x, pow(add(multiply(sums, alpha / n), k), beta)), dtype)

@@ -4,6 +4,7 @@ Once derivatives are taken they mean no more than the graph inside them, and the
 `after` is what stays of a checkpoint, and keeps the two computations of its body apart.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -244,6 +245,12 @@ class CustomVjp(CustomDerivative):
             try:
                 adjoint = transpose(backward, range(n, len(backward.params)), range(len(backward.results)))
             except RefusedError:
+                place = getattr(emit, "source", None)
+                warnings.warn(
+                    f"custom_vjp: forward derivatives of @{self.graph.name} are those of the function itself, as its backward "
+                    "function is not linear in the cotangents" + (f"; from {place}" if place else ""),
+                    stacklevel=2,
+                )
                 return self.own_tangents(emit, push, operands, dots, moving)
             return inline(emit, adjoint, [*residuals, *dots_given])
 

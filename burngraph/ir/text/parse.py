@@ -36,6 +36,8 @@ def parse(text: str, filename: str = "<text>", weights: Mapping[str, Any] | None
 
     Raises     ParseError   the text breaks a rule of the grammar, of an op, or of graphs
     """
+    if not isinstance(text, str):
+        raise ParseError(f"parse takes IR text, not {text!r:.80}")
     reader = _Reader(text, filename, weights or {})
     with collector_paused():
         for each in syntax.read_syntax(text, filename):
