@@ -80,6 +80,17 @@ def test_impossible_labels_and_lengths_give_nan():
     assert np.isnan(np.array(found)).tolist() == [True, True, True, True, False]
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "uint32"])
+def test_impossible_numbers_do_not_wrap_into_the_range_of_labels_and_lengths(dtype):
+    log_p = np.log(np.full((3, 2, 4), 0.25, "float32"))
+    far = 2**31 if dtype == "uint32" else 2**32 + 1
+    for labels, inputs, lengths in (([far, 1], [3, 3], [1, 1]), ([1, 1], [far, 3], [1, 1]), ([1, 1], [3, 3], [far, 1])):
+        targets, *lengths = (np.array(n, dtype) for n in (np.reshape(np.array(labels, dtype), (2, 1)), inputs, lengths))
+        for loss in (bg.ctc_loss, bg.compile(bg.ctc_loss)):
+            found = np.array(loss(log_p, targets, *lengths, reduction="none"))
+            assert np.isnan(found).tolist() == [True, False]
+
+
 def test_refusals():
     log_p = np.zeros((3, 2, 4), "float32")
     with pytest.raises(ShapeError, match=r"pad targets to \[N, S\]"):

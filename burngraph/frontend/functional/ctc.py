@@ -9,7 +9,7 @@ from burngraph.frontend.control import scan
 from burngraph.frontend.functional.comparison import greater, greater_equal, less, logical_and, logical_or, not_equal, where
 from burngraph.frontend.functional.conversion import asarray
 from burngraph.frontend.functional.creation import arange, full
-from burngraph.frontend.functional.elementwise import add, divide, maximum, multiply, negative
+from burngraph.frontend.functional.elementwise import add, clip, divide, maximum, multiply, negative
 from burngraph.frontend.functional.indexing import take_along_axis
 from burngraph.frontend.functional.loss import check_reduction
 from burngraph.frontend.functional.padding import pad
@@ -26,7 +26,7 @@ from burngraph.frontend.functional.shape import (
     tensor,
 )
 from burngraph.frontend.recording import is_tensor, located, type_of
-from burngraph.ir.types import F32, I32
+from burngraph.ir.types import F32, I32, U32
 
 __all__ = ["ctc_loss"]
 
@@ -72,7 +72,7 @@ def ctc_loss(
     _check(log_probs, targets, *lengths, blank)
     dtype = type_of(log_probs).dtype
     counts = less(arange(type_of(targets).shape[1]), expand_dims(lengths[1], -1))
-    targets = where(counts, astype(targets, I32), blank)
+    targets = where(counts, _in_i32(targets), blank)
     losses = _losses(astype(log_probs, F32) if dtype.bytes == 2 else log_probs, targets, *lengths, blank)
     losses = where(greater(losses, -NO_PATH), 0.0 if zero_infinity else math.inf, losses)
     losses = where(_out_of_range(log_probs, targets, *lengths), math.nan, losses)
@@ -88,7 +88,14 @@ def _integers(name: str, x: Any) -> Any:
     x = x if is_tensor(x) else asarray(list(x) if isinstance(x, Sequence) else x)
     if not type_of(x).dtype.is_integer:
         raise located(DTypeError(f"ctc_loss: {name} are {type_of(x)}, not integers"))
-    return astype(x, I32)
+    return _in_i32(x)
+
+
+def _in_i32(x: Any) -> Any:
+    """Integers in i32. One beyond it, which no label or length is, becomes its limit and does not wrap into their range."""
+    dtype = type_of(x).dtype
+    is_wide = dtype.bytes > I32.bytes or dtype is U32
+    return astype(clip(x, -(2**31), 2**31 - 1) if is_wide else x, I32)
 
 
 def _check(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int) -> None:
