@@ -248,8 +248,8 @@ derivative where nothing is a float). It holds this page's comparisons, every as
 permutation of its axes, and all rows of docs/burn.md on all their dtypes.
 
 On one H100 (MLX 0.32.4 with CUDA, `MLX_ENABLE_TF32=0`), forward and reverse without f64: 15,703 comparisons agree, none differ,
-111 were refused when compiled. `add_at`, `take_along` and `microscaled_matmul` did not finish in their time there, as each dtype
-of indices and each layout is another kernel to build; `scatter_along`, `scatter_nd` and `quantized_matmul` were left out for
+111 were refused when compiled. `add_at`, `take_along` and `microscaled_matmul` did not finish in their time there, as each
+dtype of indices and each layout is another kernel; `scatter_along`, `scatter_nd` and `quantized_matmul` were left out for
 that. With TF32, MLX's default there, products of f32 matrices are right to 1e-3. Metal was not run.
 
 F forward, J forward derivative, V reverse derivative, B batched. A column is the dtype put in the place of another, so that one
