@@ -387,3 +387,24 @@ def test_proved_indices_of_every_dtype(dtype: Any) -> None:
     for got, want in zip(found, run(graph, x, i), strict=True):
         np.testing.assert_array_equal(np.array(got), want)
     guarded_run(program.source)((), (mx.array(x), from_numpy(i)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "steps", "sizes", "said"),
+    [
+        ([[1, 99], [2, 77]], [5, 5], [2, 1], r"index 99 is out of range for axis 2(.|\n)*\[0, 1\]"),
+        ([[1, 2], [2, 77]], [5, 600], [2, 1], r"index 600 is out of range for axis 0(.|\n)*\[1\]"),
+        ([[1, 2], [2, 77]], [5, 5], [2, 9], r"index 9 is out of range for axis 1(.|\n)*\[1\]"),
+        ([[1, 2], [2, 77]], [5, 4], [2, 1], None),
+    ],
+)
+def test_checks_of_ctc_look_at_labels_that_count_and_at_lengths(labels, steps, sizes, said) -> None:
+    log_probs = np.log(np.full((5, 2, 4), 0.25, "float32"))
+    given = log_probs, np.array(labels, "int32"), np.array(steps, "int32"), np.array(sizes, "int32")
+    program = bg.compile(lambda *given: bg.ctc_loss(*given, reduction="none"), checks=True)
+    if said is None:
+        assert np.isfinite(np.array(program(*given))).all()
+        return
+    with pytest.raises(bg.errors.IndexRangeError, match=said + r"(.|\n)*test_index_safety.py"):
+        program(*given)
+    assert np.isnan(np.array(bg.compile(lambda *given: bg.ctc_loss(*given, reduction="none"))(*given))).any()

@@ -25,7 +25,8 @@ from burngraph.frontend.functional.shape import (
     stack,
     tensor,
 )
-from burngraph.frontend.recording import is_tensor, located, type_of
+from burngraph.frontend.recording import apply, is_tensor, located, type_of
+from burngraph.ir.ops.loss import ClassNumbers
 from burngraph.ir.types import F32, I32, U32
 
 __all__ = ["ctc_loss"]
@@ -54,7 +55,8 @@ def ctc_loss(
     blank            the class that stands for no label
     reduction        "mean" divides each loss by its target's length (at least 1), then averages over the batch
     zero_infinity    an input too short for its target, which gives inf, gives 0; the gradient is 0 either way
-    returns          a scalar, or [N] or [] for "none"; nan for a label or a length out of range, which is never read
+    returns          a scalar, or [N] or [] for "none"; nan for a label or a length out of range, which is never
+                     read, and with checks=True raises IndexRangeError
 
     The gradient is that of the formula; PyTorch's, with respect to log_probs, is that of the logits before log_softmax.
 
@@ -71,8 +73,13 @@ def ctc_loss(
         lengths = [reshape(x, (1,)) if type_of(x).size == 1 else x for x in lengths]
     _check(log_probs, targets, *lengths, blank)
     dtype = type_of(log_probs).dtype
-    counts = less(arange(type_of(targets).shape[1]), expand_dims(lengths[1], -1))
-    targets = where(counts, _in_i32(targets), blank)
+    n_steps, _, n_classes = type_of(log_probs).shape
+    n_labels = type_of(targets).shape[1]
+    lengths = [
+        apply(ClassNumbers(most + 1, axis), x) for x, most, axis in zip(lengths, (n_steps, n_labels), (0, 1), strict=True)
+    ]
+    counts = less(arange(n_labels), expand_dims(lengths[1], -1))
+    targets = apply(ClassNumbers(n_classes, 2), where(counts, _in_i32(targets), blank))
     losses = _losses(astype(log_probs, F32) if dtype.bytes == 2 else log_probs, targets, *lengths, blank)
     losses = where(greater(losses, -NO_PATH), 0.0 if zero_infinity else math.inf, losses)
     losses = where(_out_of_range(log_probs, targets, *lengths), math.nan, losses)
